@@ -1,0 +1,459 @@
+//! What can be set: the configuration once it is proven good. `config/` makes these values,
+//! everyone else only reads them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use wildmatch::WildMatch;
+
+use crate::secret::Secret;
+use crate::session::{Kind, Owner, UserType};
+use crate::time::Timestamp;
+
+/// One whole configuration.
+#[derive(Clone)]
+pub struct Settings {
+    /// How often and how patiently iLOs are visited.
+    pub poll: Poll,
+    /// How full a table is, and what counts.
+    pub pressure: PressureSettings,
+    /// Bounds on destruction.
+    pub caps: Caps,
+    /// Every iLO of the fleet, by name.
+    pub targets: BTreeMap<IloName, Arc<Target>>,
+    /// What is told, where and how often.
+    pub report: Report,
+    /// What becomes of our held sessions at a clean stop.
+    pub on_stop: OnStop,
+}
+
+/// The name of one iLO, as the configuration writes it. Cheap to copy.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IloName(Arc<str>);
+
+impl IloName {
+    /// Takes a name over; `config/` has checked it.
+    pub fn new(name: &str) -> Self {
+        Self(Arc::from(name))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for IloName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where an iLO answers: a host name or address, and a port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Authority {
+    /// A DNS name, an IPv4 address, or an IPv6 address without brackets.
+    pub host: String,
+    /// TCP port, 443 unless configured.
+    pub port: u16,
+}
+
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.host.contains(':'), self.port) {
+            (true, 443) => write!(f, "[{}]", self.host),
+            (true, port) => write!(f, "[{}]:{port}", self.host),
+            (false, 443) => f.write_str(&self.host),
+            (false, port) => write!(f, "{}:{port}", self.host),
+        }
+    }
+}
+
+/// Everything that one visit needs to know about its iLO.
+#[derive(Clone, PartialEq)]
+pub struct Target {
+    /// Its name, unique in the fleet.
+    pub name: IloName,
+    /// The group of the configuration that it came from.
+    pub group: String,
+    /// Where it answers.
+    pub authority: Authority,
+    /// Who we are there.
+    pub credential: Arc<Credential>,
+    /// How its certificate is judged.
+    pub trust: Trust,
+    /// Who may go.
+    pub policy: Arc<Policy>,
+    /// Whether they do.
+    pub mode: Mode,
+}
+
+/// An account that several iLOs may share.
+#[derive(Clone, PartialEq)]
+pub struct Credential {
+    /// Its name in events: the account and where the password comes from.
+    pub id: CredentialId,
+    /// The account.
+    pub username: String,
+    /// Its password.
+    pub password: Secret,
+}
+
+/// Names one credential: `svc-ilo-reaper (/etc/ilo-reaper/secrets/rack-1)`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CredentialId(pub String);
+
+impl fmt::Display for CredentialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How an iLO's certificate is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trust {
+    /// Not at all: whoever answers gets our password. Warned of at every start.
+    Insecure,
+    /// By the SHA-256 of the certificate, compared inside the handshake.
+    Pin(Fingerprint),
+}
+
+/// The SHA-256 of a certificate in DER.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl Fingerprint {
+    /// Reads `sha256:` and 64 hex digits, with or without colons between them.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits: Vec<u8> = text.strip_prefix("sha256:")?.bytes().filter(|byte| *byte != b':').collect();
+        let mut fingerprint = [0; 32];
+        if digits.len() != 64 {
+            return None;
+        }
+        for (byte, pair) in fingerprint.iter_mut().zip(digits.chunks_exact(2)) {
+            let high = char::from(pair[0]).to_digit(16)?;
+            let low = char::from(pair[1]).to_digit(16)?;
+            *byte = u8::try_from(high * 16 + low).ok()?;
+        }
+        Some(Self(fingerprint))
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("sha256:")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Whether what the policy finds is deleted or only told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Tell what would go, delete nothing.
+    #[default]
+    Observe,
+    /// Delete.
+    Enforce,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Observe => "observe",
+            Self::Enforce => "enforce",
+        })
+    }
+}
+
+/// How often and how patiently iLOs are visited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poll {
+    /// From one visit of a calm iLO to the next.
+    pub every: Duration,
+    /// An iLO that fills up is looked at sooner, never more often than this.
+    pub fastest: Duration,
+    /// Visits in flight at most; iLOs whose last visit failed share a quarter of them.
+    pub visits_at_once: usize,
+    /// TCP and TLS.
+    pub connect_timeout: Duration,
+    /// One request, to the last byte of its answer.
+    pub exchange_timeout: Duration,
+    /// One whole visit.
+    pub visit_timeout: Duration,
+}
+
+impl Default for Poll {
+    fn default() -> Self {
+        Self {
+            every: Duration::from_secs(60),
+            fastest: Duration::from_secs(5),
+            visits_at_once: 64,
+            connect_timeout: Duration::from_secs(5),
+            exchange_timeout: Duration::from_secs(15),
+            visit_timeout: Duration::from_secs(120),
+        }
+    }
+}
+
+/// How full a table is, and what counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PressureSettings {
+    /// Places in the table; `None` is `learn`.
+    pub limit: Option<usize>,
+    /// The kinds that share the table.
+    pub counts: Vec<Kind>,
+    /// From here on a table is near its limit.
+    pub near: Room,
+    /// From here on it is critical.
+    pub critical: Room,
+}
+
+impl Default for PressureSettings {
+    fn default() -> Self {
+        Self { limit: None, counts: vec![Kind::Rest, Kind::Web], near: Room::Free(3), critical: Room::Free(1) }
+    }
+}
+
+/// How full a table is, in four steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pressure {
+    /// Room enough.
+    Calm,
+    /// At most `near` places are free.
+    Near,
+    /// At most `critical` places are free.
+    Critical,
+    /// None is free.
+    Full,
+}
+
+impl fmt::Display for Pressure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Calm => "calm",
+            Self::Near => "near",
+            Self::Critical => "critical",
+            Self::Full => "full",
+        })
+    }
+}
+
+/// Room in a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// So many free places.
+    Free(usize),
+    /// At most this share in use, in percent.
+    UsedPercent(u8),
+}
+
+impl Room {
+    /// The free places that this means in a table of `limit`; a share is rounded so that more is free.
+    pub fn free_places(self, limit: usize) -> usize {
+        match self {
+            Self::Free(places) => places,
+            Self::UsedPercent(percent) => limit - limit * usize::from(percent.min(100)) / 100,
+        }
+    }
+}
+
+/// Past a cap nothing more is deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// Deletions in one visit.
+    pub per_visit: usize,
+    /// Deletions on one iLO in any minute.
+    pub per_ilo_minute: usize,
+    /// Percent of the sessions in one observation that are not ours, but at least one.
+    pub share_of_seen_percent: u8,
+    /// Deletions in the whole fleet in any minute.
+    pub per_minute: usize,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self { per_visit: 5, per_ilo_minute: 12, share_of_seen_percent: 50, per_minute: 200 }
+    }
+}
+
+/// Who may go, and who never.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Sessions that match one of these stay, whatever the rules say.
+    pub protect: Vec<Protection>,
+    /// The first rule that matches decides.
+    pub reap: Vec<Rule>,
+}
+
+/// Spares what it matches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Protection {
+    /// Its name in records.
+    pub id: String,
+    /// All of these must hold. Empty `kinds` and `user_types` mean any.
+    pub conditions: Conditions,
+    /// It ends then, by the host's clock.
+    pub until: Option<Timestamp>,
+}
+
+/// Finds what it matches abandoned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// Its name in records.
+    pub id: String,
+    /// All of these must hold. `kinds` and `user_types` name what the rule is about; what they do not name stays.
+    pub conditions: Conditions,
+    /// Spares so many with the latest access among all sessions of that owner, origin and kind.
+    pub keep_latest: Option<usize>,
+    /// Deletes only as many as it takes to have this much room.
+    pub down_to: Option<Room>,
+}
+
+/// What a session must be like. Nothing set matches everything.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Conditions {
+    /// One of these globs matches the account name.
+    pub owner: Option<Vec<Glob>>,
+    /// One of these networks holds the client's address.
+    pub origin: Option<Vec<IpNet>>,
+    /// The session is of one of these kinds.
+    pub kinds: Vec<Kind>,
+    /// Its account is of one of these types.
+    pub user_types: Vec<UserType>,
+    /// Time since login is at least this.
+    pub age: Option<Duration>,
+    /// Time since the last access is at least this.
+    pub idle: Option<Duration>,
+    /// A newer session of the same owner, origin and kind exists, and this one has not been used since.
+    pub superseded: bool,
+    /// It was not used since its login.
+    pub never_used: bool,
+    /// The table is at least this full.
+    pub when: Option<Pressure>,
+}
+
+/// A pattern over account names: `*` and `?`, case ignored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Glob {
+    folded: WildMatch,
+    written: String,
+}
+
+impl Glob {
+    /// Takes a pattern as written.
+    pub fn new(pattern: &str) -> Self {
+        Self { folded: WildMatch::new(&pattern.to_lowercase()), written: pattern.to_owned() }
+    }
+
+    /// Whether an account name fits.
+    pub fn matches(&self, owner: &Owner) -> bool {
+        self.folded.matches(owner.folded())
+    }
+}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+/// What is told, where and how often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The form of the log.
+    pub log: LogFormat,
+    /// How often a lasting near-limit is said again.
+    pub remind: Duration,
+    /// How often the heartbeat comes.
+    pub summary: Duration,
+    /// Where metrics and status are served.
+    pub listen: Option<SocketAddr>,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self { log: LogFormat::Auto, remind: Duration::from_secs(3600), summary: Duration::from_secs(300), listen: None }
+    }
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For the journal when systemd started us, text on a terminal, JSON otherwise.
+    Auto,
+    /// For the journal.
+    Journald,
+    /// A sentence with its fields behind it.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// What becomes of our held sessions at a clean stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum OnStop {
+    /// They are ended.
+    #[default]
+    Logout,
+    /// They wait in the state for the next start.
+    Keep,
+}
+
+/// Where things of ours lie on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// The configuration's main file.
+    pub config: PathBuf,
+    /// The directory of the state.
+    pub state: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_rounded_so_that_more_is_free() {
+        assert_eq!(Room::Free(3).free_places(10), 3);
+        for (percent, limit, free) in [(70, 10, 3), (70, 8, 3), (75, 10, 3), (100, 10, 0), (0, 10, 10), (99, 1, 1)] {
+            assert_eq!(Room::UsedPercent(percent).free_places(limit), free, "{percent}% of {limit}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_reads_back_as_written() {
+        let written = format!("sha256:{}", "0aF9".repeat(16));
+        let fingerprint = Fingerprint::parse(&written).expect("64 digits");
+        assert_eq!(fingerprint.to_string(), written.to_lowercase());
+        let colons = format!("sha256:{}", ["0A"; 32].join(":"));
+        assert!(Fingerprint::parse(&colons).is_some());
+        for bad in ["", "sha256:", "sha1:00", &written[..70], &format!("{written}0"), &written.replace('F', "g")] {
+            assert_eq!(Fingerprint::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_authority_is_written_as_a_url_needs_it() {
+        for (host, port, expected) in [
+            ("192.0.2.7", 443, "192.0.2.7"),
+            ("192.0.2.7", 8443, "192.0.2.7:8443"),
+            ("2001:db8::7", 443, "[2001:db8::7]"),
+            ("2001:db8::7", 8443, "[2001:db8::7]:8443"),
+        ] {
+            assert_eq!(Authority { host: host.into(), port }.to_string(), expected);
+        }
+    }
+}

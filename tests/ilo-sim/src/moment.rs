@@ -1,0 +1,135 @@
+//! Two kinds of time: true time, which the world keeps, and what an iLO's clock says it is.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
+use serde::{Serialize, Serializer};
+
+/// A moment of true time: milliseconds since the Unix epoch.
+///
+/// The core never reads a clock. Whoever calls it says what time it is, which is what makes runs
+/// repeatable and hours of idleness free.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(pub u64);
+
+impl Moment {
+    /// The moment `seconds` after the Unix epoch.
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
+    /// The time from `earlier` to this moment; zero where `earlier` is in fact later.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Moment {
+    type Output = Self;
+
+    fn add(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(millis(span)))
+    }
+}
+
+impl Sub<Duration> for Moment {
+    type Output = Self;
+
+    fn sub(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(span)))
+    }
+}
+
+/// RFC 3339 in UTC, with milliseconds where there are any.
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = i64::try_from(self.0).unwrap_or(i64::MAX);
+        Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX).fmt(f)
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A reading of an iLO's own clock: whole seconds since the Unix epoch, often wrong.
+///
+/// Every capture of an iLO 5, 6 and 7 shows times as `YYYY-MM-DDTHH:MM:SSZ`, without a fraction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stamp(i64);
+
+impl Stamp {
+    /// 9999-12-30T22:00:00Z, the last second that can be written.
+    const LAST: i64 = 253_402_207_200;
+
+    /// What a clock that is `offset_s` seconds ahead of true time (behind it, if negative) shows.
+    ///
+    /// No iLO shows a time before 1970, so earlier readings stand at the epoch.
+    pub(crate) fn read(now: Moment, offset_s: i64) -> Self {
+        let true_s = i64::try_from(now.0 / 1000).unwrap_or(Self::LAST);
+        Self(true_s.saturating_add(offset_s).clamp(0, Self::LAST))
+    }
+
+    /// Seconds since the Unix epoch, never negative.
+    pub const fn epoch_s(self) -> i64 {
+        self.0
+    }
+
+    /// This reading, `minutes` later.
+    pub(crate) fn plus_minutes(self, minutes: u32) -> Self {
+        Self((self.0 + i64::from(minutes) * 60).min(Self::LAST))
+    }
+
+    /// The form of an HTTP `Date` header.
+    pub(crate) fn http_date(self) -> String {
+        // A stamp is clamped to the years that RFC 9110 can write, so the default is never taken.
+        DateTimePrinter::new().timestamp_to_rfc9110_string(&self.timestamp()).unwrap_or_default()
+    }
+
+    fn timestamp(self) -> Timestamp {
+        Timestamp::from_second(self.0).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+/// The form of the iLO's JSON: `2025-06-23T20:08:14Z`.
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.timestamp().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_shows_whole_seconds_and_its_own_offset() {
+        let now = Moment(1_750_709_294_900);
+        assert_eq!(Stamp::read(now, 0).to_string(), "2025-06-23T20:08:14Z");
+        assert_eq!(Stamp::read(now, -3600).to_string(), "2025-06-23T19:08:14Z");
+        assert_eq!(Stamp::read(now, 0).http_date(), "Mon, 23 Jun 2025 20:08:14 GMT");
+    }
+
+    #[test]
+    fn no_clock_leaves_the_years_that_can_be_written() {
+        assert_eq!(Stamp::read(Moment(0), -1).to_string(), "1970-01-01T00:00:00Z");
+        let last = Stamp::read(Moment(u64::MAX), i64::MAX);
+        assert_eq!(last.plus_minutes(u32::MAX), last);
+        assert_eq!(last.http_date(), "Thu, 30 Dec 9999 22:00:00 GMT");
+    }
+
+    #[test]
+    fn moments_are_written_with_their_milliseconds() {
+        assert_eq!(Moment(1_750_709_294_007).to_string(), "2025-06-23T20:08:14.007Z");
+        assert_eq!(Moment::from_secs(60).since(Moment::from_secs(90)), Duration::ZERO);
+    }
+}
