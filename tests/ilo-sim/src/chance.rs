@@ -21,6 +21,12 @@ impl Chance {
     pub(crate) fn token(&mut self) -> String {
         format!("{:016x}{:016x}", self.next(), self.next())
     }
+
+    /// A UUID of version 4.
+    pub(crate) fn uuid(&mut self) -> String {
+        let hex = self.token();
+        format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,2 @@
+//! The `ilo-sim` program.
+fn main() {}
