@@ -8,6 +8,7 @@
 //!
 //! | module | what it is |
 //! | --- | --- |
+//! | [`front`] | the HTTPS front: sockets, TLS, time that passes; the only part that does I/O |
 //! | [`Ilo`] | one iLO: [`handle`](Ilo::handle) a request, and the hand on the simulated world |
 //! | `service` | who may do what: authentication, login, logout, and which resource answers |
 //! | `resource`, `path`, `answer` | the JSON, the URLs and the headers |
@@ -16,7 +17,7 @@
 //! | [`Fault`], [`Logged`] | what is to go wrong, once each; what was asked and what came of it |
 //! | [`Moment`] | true time; the core never reads a clock |
 //!
-//! All but `front` is pure: no I/O, no clock, no global state, no chance but that of the seed. The
+//! All but [`front`] is pure: no I/O, no clock, no global state, no chance but that of the seed. The
 //! same simulated iLO can therefore be called in virtual time, a year in a millisecond, or be served
 //! over real sockets to a client that does not know the difference (the `ilo-sim` program).
 //!
@@ -48,6 +49,7 @@
 mod answer;
 mod chance;
 mod fault;
+pub mod front;
 mod gate;
 mod ilo;
 mod log;

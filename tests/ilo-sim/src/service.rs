@@ -151,7 +151,7 @@ impl Ilo {
     /// Whether a user with this password may have a session now, and how long the answer takes.
     fn admits(&mut self, user: &str, password: &str) -> Result<Duration, Denied> {
         let right = |account: &&Account| account.password == password && account.privileges.has(Privilege::Login);
-        if self.account(user).filter(right).is_none() {
+        if !self.account(user).as_ref().is_some_and(right) {
             return Err(Denied { why: Refusal::WrongPassword, after: self.gate.refuse() });
         }
         let after = self.gate.pass();
