@@ -1,0 +1,174 @@
+//! Simulated iLOs on loopback addresses, for unmodified Redfish clients to talk to.
+
+mod accounts;
+mod args;
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Parser as _;
+use ilo_sim::front::{Front, World};
+use ilo_sim::{Account, Ilo, Logged, Moment, Spec};
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+use args::Args;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return explain(&error),
+    };
+    let outcome = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|why| Failure::new("cannot start", why))
+        .and_then(|runtime| runtime.block_on(run(args)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            complain(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What failed, and why.
+#[derive(Debug)]
+struct Failure {
+    what: String,
+    why: String,
+}
+
+impl Failure {
+    fn new(what: impl Into<String>, why: impl fmt::Display) -> Self {
+        Self { what: what.into(), why: why.to_string() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.why)
+    }
+}
+
+/// Help goes to stdout, a mistake in the arguments to stderr in the form of all our messages.
+fn explain(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        let text = error.to_string();
+        complain(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+    } else if let Err(error) = error.print() {
+        complain(format_args!("cannot write the help: {error}"));
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+fn complain(message: impl fmt::Display) {
+    // Where stderr is gone there is nobody left to tell.
+    let _gone = writeln!(io::stderr(), "ilo-sim: {message}");
+}
+
+async fn run(args: Args) -> Result<(), Failure> {
+    let file = args.accounts.display();
+    let text = fs::read_to_string(&args.accounts).map_err(|why| Failure::new(format!("cannot read {file}"), why))?;
+    let accounts =
+        accounts::parse(&text).map_err(|mistake| Failure::new(format!("{file}:{}", mistake.line), mistake.why))?;
+    let world = world(&args)?;
+    let mut fronts = Vec::new();
+    for (index, &address) in args.ilos.iter().enumerate() {
+        fronts.push(switch_on(&args, index, address, &accounts, world.clone()).await?);
+    }
+    announce(&fronts).map_err(|why| Failure::new("cannot write to standard output", why))?;
+    std::future::pending().await
+}
+
+async fn switch_on(
+    args: &Args,
+    index: usize,
+    address: IpAddr,
+    accounts: &[Account],
+    world: World,
+) -> Result<Front, Failure> {
+    let spec = Spec {
+        limit: args.limit,
+        session_timeout_min: args.timeout,
+        clock_offset_s: args.clock_offset,
+        seed: args.seed.wrapping_add(index as u64),
+        accounts: accounts.to_vec(),
+        host: if address.is_ipv6() { format!("[{address}]") } else { address.to_string() },
+        ..Spec::new(format!("ilo-{}", index + 1))
+    };
+    let place = format!("{}:{}", spec.host, args.port);
+    let cannot = |why| Failure::new(format!("cannot listen on {place}"), why);
+    let listener = TcpListener::bind((address, args.port)).await.map_err(cannot)?;
+    Front::serve(listener, Arc::new(Mutex::new(Ilo::new(spec))), world).map_err(cannot)
+}
+
+/// Tells scripts where each iLO is, and that all are there.
+fn announce(fronts: &[Front]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for front in fronts {
+        let ilo = front.ilo().lock().unwrap_or_else(PoisonError::into_inner);
+        writeln!(out, "{} {} {}", front.address(), ilo.spec().name, front.fingerprint())?;
+    }
+    writeln!(out, "ready")?;
+    out.flush()
+}
+
+fn world(args: &Args) -> Result<World, Failure> {
+    let log = match &args.log {
+        None => None,
+        Some(path) if path.as_os_str() == "-" => Some(Log::to(io::stdout())),
+        Some(path) => {
+            let file =
+                File::create(path).map_err(|why| Failure::new(format!("cannot write {}", path.display()), why))?;
+            Some(Log::to(file))
+        }
+    };
+    // Observed also without a log, so that the iLOs do not keep one that nobody reads.
+    let world = World::new(host_now).observed_by(move |ilo, logged| {
+        if let Some(log) = &log {
+            log.write(ilo, logged);
+        }
+    });
+    Ok(args.seen_as.iter().fold(world, |world, seen| world.seen_as(seen.from, seen.shown)))
+}
+
+/// The request log: one JSON object a line, each written at once, for scripts that wait for it.
+struct Log(Mutex<Box<dyn Write + Send>>);
+
+/// A line of the log.
+#[derive(Serialize)]
+struct Line<'a> {
+    ilo: &'a str,
+    #[serde(flatten)]
+    logged: &'a Logged,
+}
+
+impl Log {
+    fn to(out: impl Write + Send + 'static) -> Self {
+        Self(Mutex::new(Box::new(out)))
+    }
+
+    fn write(&self, ilo: &str, logged: &Logged) {
+        let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = serde_json::to_string(&Line { ilo, logged })
+            .map_err(io::Error::from)
+            .and_then(|line| writeln!(out, "{line}"))
+            .and_then(|()| out.flush());
+        if let Err(why) = written {
+            complain(format_args!("cannot write the log: {why}"));
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the program's only reading of the host's clock")]
+fn host_now() -> Moment {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Moment::default() + since_epoch
+}

@@ -1,2 +1,0 @@
-//! The `ilo-sim` program.
-fn main() {}
