@@ -60,6 +60,8 @@ mod resource;
 mod service;
 mod session;
 mod spec;
+#[cfg(test)]
+mod stories;
 
 pub use fault::{Fault, FaultKind, Matcher};
 pub use ilo::{Ilo, UpdateState};

@@ -43,11 +43,11 @@ impl Sub<Duration> for Moment {
     }
 }
 
-/// RFC 3339 in UTC, with milliseconds where there are any.
+/// RFC 3339 in UTC, with milliseconds.
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = i64::try_from(self.0).unwrap_or(i64::MAX);
-        Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX).fmt(f)
+        write!(f, "{:.3}", Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX))
     }
 }
 
@@ -130,6 +130,7 @@ mod tests {
     #[test]
     fn moments_are_written_with_their_milliseconds() {
         assert_eq!(Moment(1_750_709_294_007).to_string(), "2025-06-23T20:08:14.007Z");
+        assert_eq!(Moment(1_750_709_294_000).to_string(), "2025-06-23T20:08:14.000Z");
         assert_eq!(Moment::from_secs(60).since(Moment::from_secs(90)), Duration::ZERO);
     }
 }

@@ -48,8 +48,7 @@ impl Certificate {
 
     /// The SHA-256 of the DER: `sha256:` and 64 hexadecimal digits in lower case.
     pub fn fingerprint(&self) -> String {
-        let hash = digest(&SHA256, &self.der);
-        hash.as_ref().iter().fold("sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+        fingerprint(&self.der)
     }
 
     /// TLS 1.2 and 1.3: what an iLO 5 and rustls have in common.
@@ -60,6 +59,11 @@ impl Certificate {
             .and_then(|config| config.with_no_client_auth().with_single_cert(vec![self.der.clone()], key))
             .map_err(io::Error::other)
     }
+}
+
+/// `sha256:` and the hash of a certificate's DER in lower-case hexadecimal.
+pub(super) fn fingerprint(der: &[u8]) -> String {
+    digest(&SHA256, der).as_ref().iter().fold("sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// The fingerprint only: the key is nobody's business, not even in a simulation.

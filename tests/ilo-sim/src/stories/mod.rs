@@ -1,0 +1,133 @@
+//! What an iLO does, as stories: somebody asks, time passes, somebody else asks.
+
+mod door;
+mod table;
+mod wire;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use serde_json::{Value, json};
+
+use crate::{Account, Delivery, Ilo, Moment, Reply, SessionId, SessionSpec, Spec};
+
+const ROOT: &str = "/redfish/v1/";
+const SERVICE: &str = "/redfish/v1/SessionService/";
+const SESSIONS: &str = "/redfish/v1/SessionService/Sessions/";
+const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 53));
+
+/// A world of one iLO, in which time passes only when a story says so.
+struct World {
+    ilo: Ilo,
+    now: Moment,
+}
+
+/// An answer, taken apart.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Value,
+    after: Duration,
+    delivery: Delivery,
+}
+
+/// What a client keeps of its login.
+struct Login {
+    id: SessionId,
+    token: String,
+}
+
+/// How a request says who it acts for.
+#[derive(Clone, Copy)]
+enum By<'a> {
+    Nobody,
+    Token(&'a str),
+    Basic(&'a str, &'a str),
+}
+
+impl World {
+    fn new(change: impl FnOnce(&mut Spec)) -> Self {
+        let mut spec = Spec {
+            accounts: vec![
+                Account::administrator("admin", "secret123"),
+                Account::operator("op", "pw"),
+                Account::read_only("viewer", "pw"),
+            ],
+            host: "192.0.2.10".to_owned(),
+            ..Spec::new("ilo-1.example.net")
+        };
+        change(&mut spec);
+        Self { ilo: Ilo::new(spec), now: Moment::from_secs(0x6859_b3f1) }
+    }
+
+    fn plain() -> Self {
+        Self::new(|_| {})
+    }
+
+    fn pass(&mut self, minutes: u64) {
+        self.now = self.now + Duration::from_secs(minutes * 60);
+    }
+
+    fn ask(&mut self, method: &Method, path: &str, by: By<'_>, body: &str) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        request = match by {
+            By::Nobody => request,
+            By::Token(token) => request.header("X-Auth-Token", token),
+            By::Basic(user, password) => {
+                request.header("Authorization", format!("Basic {}", BASE64.encode(format!("{user}:{password}"))))
+            }
+        };
+        let request = request.body(Bytes::from(body.to_owned())).unwrap();
+        let Reply { response, after, delivery } = self.ilo.handle(self.now, PEER, &request);
+        let (head, body) = response.into_parts();
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        Answer { status: head.status, headers: head.headers, body, after, delivery }
+    }
+
+    fn get(&mut self, path: &str, by: By<'_>) -> Answer {
+        self.ask(&Method::GET, path, by, "")
+    }
+
+    fn delete(&mut self, id: &SessionId, by: By<'_>) -> Answer {
+        self.ask(&Method::DELETE, &format!("{SESSIONS}{id}/"), by, "")
+    }
+
+    fn try_login(&mut self, user: &str, password: &str) -> Answer {
+        let body = json!({ "UserName": user, "Password": password });
+        self.ask(&Method::POST, SESSIONS, By::Nobody, &body.to_string())
+    }
+
+    fn login(&mut self, user: &str, password: &str) -> Login {
+        let answer = self.try_login(user, password);
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        let token = answer.header("X-Auth-Token").to_owned();
+        Login { id: answer.body["Id"].as_str().unwrap().into(), token }
+    }
+
+    /// Another client's session, without the trouble of a login.
+    fn admit(&mut self, owner: &str) -> SessionId {
+        self.ilo.admit(self.now, SessionSpec::rest(owner, PEER))
+    }
+
+    fn sessions(&self) -> usize {
+        self.ilo.sessions(self.now).count()
+    }
+}
+
+impl Answer {
+    fn message(&self) -> &str {
+        self.body["error"]["@Message.ExtendedInfo"][0]["MessageId"].as_str().unwrap_or("")
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    fn members(&self) -> &[Value] {
+        self.body["Members"].as_array().unwrap()
+    }
+}
