@@ -48,7 +48,13 @@ impl View<'_> {
                 "Oem": { "Hpe": self.root_oem() },
                 // HPE advertises `ExpandAll` as false and honours `*` all the same.
                 "ProtocolFeaturesSupported": {
-                    "ExpandQuery": { "ExpandAll": false, "Levels": true, "Links": false, "MaxLevels": 1, "NoLinks": true },
+                    "ExpandQuery": {
+                        "ExpandAll": false,
+                        "Levels": true,
+                        "Links": false,
+                        "MaxLevels": 1,
+                        "NoLinks": true,
+                    },
                     "FilterQuery": true,
                     "OnlyMemberQuery": true,
                     "SelectQuery": true,
@@ -211,9 +217,21 @@ impl View<'_> {
                 "DateTime": self.clock(),
                 "DateTimeLocalOffset": "+00:00",
                 // How many users of each service there may be; REST and web sessions are in none of them.
-                "CommandShell": { "ConnectTypesSupported": ["SSH", "Oem"], "MaxConcurrentSessions": 9, "ServiceEnabled": true },
-                "GraphicalConsole": { "ConnectTypesSupported": ["KVMIP"], "MaxConcurrentSessions": 10, "ServiceEnabled": true },
-                "SerialConsole": { "ConnectTypesSupported": ["SSH", "IPMI", "Oem"], "MaxConcurrentSessions": 13, "ServiceEnabled": true },
+                "CommandShell": {
+                    "ConnectTypesSupported": ["SSH", "Oem"],
+                    "MaxConcurrentSessions": 9,
+                    "ServiceEnabled": true,
+                },
+                "GraphicalConsole": {
+                    "ConnectTypesSupported": ["KVMIP"],
+                    "MaxConcurrentSessions": 10,
+                    "ServiceEnabled": true,
+                },
+                "SerialConsole": {
+                    "ConnectTypesSupported": ["SSH", "IPMI", "Oem"],
+                    "MaxConcurrentSessions": 13,
+                    "ServiceEnabled": true,
+                },
                 "Oem": { "Hpe": {
                     "@odata.type": "#HpeiLO.v2_8_0.HpeiLO",
                     "IdleConnectionTimeoutMinutes": self.ilo.spec.session_timeout_min,
