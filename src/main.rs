@@ -1,2 +1,3 @@
-//! x
+//! The program: argv to exit code.
+
 fn main() {}
