@@ -1,1 +1,302 @@
-//! To be filled.
+//! What can be told: one event per fact. This is the one list of names, priorities and fields;
+//! `report/` renders it, and nothing else writes to the log.
+//!
+//! Foreign text in a field (owners, ids, reasons) was cleaned when it came in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::session::{Owner, Session, SessionId};
+use crate::settings::{CredentialId, Fingerprint, IloName, Mode, Target};
+
+/// Where an event goes. Telling never waits: what can't be taken is counted by the taker.
+pub trait Tell: Send + Sync {
+    /// Takes one event.
+    fn tell(&self, event: Event);
+}
+
+/// A shared way to tell.
+pub type Teller = Arc<dyn Tell>;
+
+/// How urgent an event is: syslog's scale, without debug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// A person should look now.
+    Crit,
+    /// A ticket now.
+    Err,
+    /// Look today.
+    Warning,
+    /// An audit record.
+    Notice,
+    /// Good to know.
+    Info,
+}
+
+impl Priority {
+    /// Its name in JSON and text.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Crit => "crit",
+            Self::Err => "err",
+            Self::Warning => "warning",
+            Self::Notice => "notice",
+            Self::Info => "info",
+        }
+    }
+
+    /// Its number in syslog.
+    pub const fn syslog(self) -> u8 {
+        match self {
+            Self::Crit => 2,
+            Self::Err => 3,
+            Self::Warning => 4,
+            Self::Notice => 5,
+            Self::Info => 6,
+        }
+    }
+}
+
+/// The iLO that an event is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its name.
+    pub ilo: IloName,
+    /// Its group.
+    pub group: String,
+}
+
+impl From<&Target> for Place {
+    fn from(target: &Target) -> Self {
+        Self { ilo: target.name.clone(), group: target.group.clone() }
+    }
+}
+
+/// A session that goes, would go, or was held back, and the numbers that decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// The session, as it was seen.
+    pub session: Session,
+    /// Since its login, on the iLO's clock.
+    pub age: Option<Duration>,
+    /// Since its last access, on the iLO's clock.
+    pub idle: Option<Duration>,
+    /// The rule that found it, and the numbers compared: `superseded (idle 900 s >= 600 s)`.
+    pub why: String,
+    /// The id of that rule.
+    pub rule: String,
+    /// Entries in the table when it was seen.
+    pub used: usize,
+    /// Places in the table, where that is known.
+    pub limit: Option<usize>,
+}
+
+/// What became of a session that was to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// Our DELETE ended it.
+    Ended,
+    /// It had ended by itself when our DELETE came.
+    AlreadyGone,
+}
+
+impl Gone {
+    /// Its name in fields and records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ended => "ended",
+            Self::AlreadyGone => "already_gone",
+        }
+    }
+}
+
+/// Why an iLO can't be visited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// Its name has no address.
+    Dns,
+    /// It refused the connection.
+    Refused,
+    /// It did not answer in time.
+    Timeout,
+    /// No TLS connection could be made.
+    Tls,
+    /// It answered with a status that we can't use.
+    Http,
+    /// It answered something that makes no sense.
+    Nonsense,
+}
+
+impl Cause {
+    /// Its name in fields.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Refused => "refused",
+            Self::Timeout => "timeout",
+            Self::Tls => "tls",
+            Self::Http => "http",
+            Self::Nonsense => "nonsense",
+        }
+    }
+}
+
+/// One fact, told once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields of a variant are those of the log, by the same names")]
+pub enum Event {
+    /// The configuration is good, the state is ours, the loop runs.
+    DaemonReady { version: &'static str, ilos: usize, mode: Mode },
+    /// A clean stop began.
+    DaemonStopping { version: &'static str, ilos: usize, mode: Mode },
+    /// The heartbeat: the fleet in one line.
+    FleetSummary(Summary),
+    /// A new configuration is in force.
+    ConfigReloaded { added: usize, removed: usize, changed: usize, bolder: Vec<String> },
+    /// A new configuration was refused, the old one stays in force; one event per mistake.
+    ConfigRejected { file: String, line: Option<usize>, column: Option<usize>, mistake: String },
+    /// A group's passwords go to whoever answers (`tls: insecure`).
+    TlsInsecure { group: String, ilos: usize },
+    /// A DELETE was answered as done, or the session was gone.
+    SessionReaped { at: Place, case: Case, gone: Gone },
+    /// Mode observe: this session would go.
+    SessionWouldReap { at: Place, case: Case },
+    /// A session that was to go stays: it changed, or something forbade it.
+    SessionSpared { at: Place, session: SessionId, owner: Option<Owner>, why: String },
+    /// A DELETE was refused, or its answer lost.
+    ReapFailed { at: Place, session: SessionId, status: Option<u16>, message_id: Option<String> },
+    /// A cap held deletions back.
+    ReapCapped { at: Place, cap: &'static str, wanted: usize, done: usize },
+    /// A login was refused because the table is full.
+    IloFull { at: Place, used: Option<usize>, limit: Option<usize>, detail: String },
+    /// Several visits failed in a row.
+    IloUnreachable { at: Place, cause: Cause, since: Duration, detail: String },
+    /// The first good visit after that.
+    IloReachable { at: Place, since: Duration },
+    /// The iLO did not accept our password.
+    LoginRejected { at: Place, username: String, retry_in: Duration },
+    /// Our account may not end the sessions of others.
+    DeleteForbidden { at: Place, username: String },
+    /// The certificate is not the pinned one.
+    CertificateChanged { at: Place, expected: Fingerprint, found: Fingerprint },
+    /// The iLO's times can't be true together, or its clock jumped: no age is known.
+    ClockWrong { at: Place, skew_s: Option<i64>, why: String },
+    /// A session of our own account that no one holds any more was ended.
+    StrayEnded { at: Place, session: SessionId, why: String },
+    /// No new login is made with this credential until one works.
+    CredentialSuspended { credential: CredentialId, rejected_by: Vec<IloName>, retry_in: Duration },
+    /// It works again.
+    CredentialRestored { credential: CredentialId, accepted_by: IloName },
+    /// The state can't be written; nothing is deleted meanwhile.
+    StateUnwritable { path: String, cause: String },
+    /// It can be written again.
+    StateWritable { path: String },
+    /// The state was unreadable and set aside; nothing is deleted until a person says so.
+    StateReset { path: String, cause: String },
+    /// So many events could not be written.
+    EventsLost { count: u64 },
+    /// Our own code failed while visiting this iLO; it is left alone until a restart.
+    VisitBroken { at: Place, detail: String },
+}
+
+/// What the heartbeat tells.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// iLOs configured.
+    pub ilos: usize,
+    /// Visits that ended well since the last summary.
+    pub visited: usize,
+    /// iLOs whose visit is overdue.
+    pub late: usize,
+    /// Sessions ended since the last summary.
+    pub reaped: usize,
+    /// Sessions that would have gone, since the last summary.
+    pub would_reap: usize,
+    /// iLOs that can't be visited now.
+    pub unreachable: usize,
+}
+
+impl Event {
+    /// Its name: the contract with alerts.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::DaemonReady { .. } => "daemon.ready",
+            Self::DaemonStopping { .. } => "daemon.stopping",
+            Self::FleetSummary(_) => "fleet.summary",
+            Self::ConfigReloaded { .. } => "config.reloaded",
+            Self::ConfigRejected { .. } => "config.rejected",
+            Self::TlsInsecure { .. } => "config.tls_insecure",
+            Self::SessionReaped { .. } => "session.reaped",
+            Self::SessionWouldReap { .. } => "session.would_reap",
+            Self::SessionSpared { .. } => "session.spared",
+            Self::ReapFailed { .. } => "reap.failed",
+            Self::ReapCapped { .. } => "reap.capped",
+            Self::IloFull { .. } => "ilo.full",
+            Self::IloUnreachable { .. } => "ilo.unreachable",
+            Self::IloReachable { .. } => "ilo.reachable",
+            Self::LoginRejected { .. } => "ilo.login_rejected",
+            Self::DeleteForbidden { .. } => "ilo.delete_forbidden",
+            Self::CertificateChanged { .. } => "ilo.certificate_changed",
+            Self::ClockWrong { .. } => "ilo.clock_wrong",
+            Self::StrayEnded { .. } => "session.stray_ended",
+            Self::CredentialSuspended { .. } => "credential.suspended",
+            Self::CredentialRestored { .. } => "credential.restored",
+            Self::StateUnwritable { .. } => "state.unwritable",
+            Self::StateWritable { .. } => "state.writable",
+            Self::StateReset { .. } => "state.reset",
+            Self::EventsLost { .. } => "events.lost",
+            Self::VisitBroken { .. } => "visit.broken",
+        }
+    }
+
+    /// How urgent it is.
+    pub const fn priority(&self) -> Priority {
+        match self {
+            Self::IloFull { .. } | Self::CredentialSuspended { .. } | Self::StateReset { .. } => Priority::Crit,
+            Self::ConfigRejected { .. }
+            | Self::ReapCapped { .. }
+            | Self::LoginRejected { .. }
+            | Self::DeleteForbidden { .. }
+            | Self::CertificateChanged { .. }
+            | Self::StateUnwritable { .. }
+            | Self::VisitBroken { .. } => Priority::Err,
+            Self::TlsInsecure { .. }
+            | Self::ReapFailed { .. }
+            | Self::IloUnreachable { .. }
+            | Self::EventsLost { .. } => Priority::Warning,
+            Self::ConfigReloaded { .. }
+            | Self::SessionReaped { .. }
+            | Self::ClockWrong { .. }
+            | Self::StrayEnded { .. }
+            | Self::StateWritable { .. }
+            | Self::CredentialRestored { .. } => Priority::Notice,
+            Self::DaemonReady { .. }
+            | Self::DaemonStopping { .. }
+            | Self::FleetSummary(_)
+            | Self::SessionWouldReap { .. }
+            | Self::SessionSpared { .. }
+            | Self::IloReachable { .. } => Priority::Info,
+        }
+    }
+
+    /// The iLO that it is about.
+    pub const fn place(&self) -> Option<&Place> {
+        match self {
+            Self::SessionReaped { at, .. }
+            | Self::SessionWouldReap { at, .. }
+            | Self::SessionSpared { at, .. }
+            | Self::ReapFailed { at, .. }
+            | Self::ReapCapped { at, .. }
+            | Self::IloFull { at, .. }
+            | Self::IloUnreachable { at, .. }
+            | Self::IloReachable { at, .. }
+            | Self::LoginRejected { at, .. }
+            | Self::DeleteForbidden { at, .. }
+            | Self::CertificateChanged { at, .. }
+            | Self::ClockWrong { at, .. }
+            | Self::StrayEnded { at, .. }
+            | Self::VisitBroken { at, .. } => Some(at),
+            _ => None,
+        }
+    }
+}

@@ -385,7 +385,12 @@ pub struct Report {
 
 impl Default for Report {
     fn default() -> Self {
-        Self { log: LogFormat::Auto, remind: Duration::from_secs(3600), summary: Duration::from_secs(300), listen: None }
+        Self {
+            log: LogFormat::Auto,
+            remind: Duration::from_secs(3600),
+            summary: Duration::from_secs(300),
+            listen: None,
+        }
     }
 }
 

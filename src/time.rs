@@ -87,10 +87,7 @@ mod tests {
         ] {
             assert_eq!(Timestamp::parse_rfc3339(text), Some(expected), "{text}");
         }
-        assert_eq!(
-            Timestamp::parse_http_date("Fri, 05 Sep 2025 05:24:47 GMT"),
-            Some(expected)
-        );
+        assert_eq!(Timestamp::parse_http_date("Fri, 05 Sep 2025 05:24:47 GMT"), Some(expected));
         assert_eq!(expected.to_string(), "2025-09-05T05:24:47Z");
     }
 

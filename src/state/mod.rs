@@ -1,1 +1,111 @@
-//! To be filled.
+//! What must outlive us: the session we hold on each iLO, logins whose outcome is unknown, what was
+//! learned, and the record of deletions.
+//!
+//! It is read once, at the start; from then on the loop remembers, and every change is written before
+//! it is relied on. [`State`] is a seam: `SQLite` on a thread of its own in the daemon, a model in
+//! simulation.
+
+use std::fmt;
+use std::future::Future;
+
+use crate::event::{Case, Gone};
+use crate::secret::Secret;
+use crate::session::{Owner, SessionId};
+use crate::settings::{Authority, IloName};
+use crate::time::Timestamp;
+
+/// What is remembered of one iLO.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// The session that we hold.
+    pub held: Option<Held>,
+    /// Logins that were sent, and whose outcome we do not know.
+    pub intents: Vec<Intent>,
+    /// Sessions that were ours, by id, and that we hold no more: they may still be in the table.
+    pub former: Vec<SessionId>,
+    /// Whether it expands collections; `None` where it was not tried.
+    pub expands: Option<bool>,
+    /// Its clock less the host's, in seconds, at the last visit.
+    pub clock_offset_s: Option<i64>,
+}
+
+/// The one session of ours on an iLO. Its token rests here and nowhere else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Its id.
+    pub session: SessionId,
+    /// Its `X-Auth-Token`.
+    pub token: Secret,
+    /// The account it belongs to, as configured at its login.
+    pub account: Owner,
+    /// Where it was made. A token is never sent anywhere else.
+    pub authority: Authority,
+}
+
+/// A login that is about to be sent. It is written first, so that a session which nobody hears of can be
+/// proven to be ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// The account that logs in.
+    pub account: Owner,
+    /// The login can't have happened before this, on the iLO's clock.
+    pub from: Timestamp,
+    /// Nor after this.
+    pub to: Timestamp,
+}
+
+/// A deletion, or one that a bound held back: who, why, and the numbers compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// When, by the host's clock.
+    pub at: Timestamp,
+    /// Where.
+    pub ilo: IloName,
+    /// The group of that iLO.
+    pub group: String,
+    /// Whose session, its ages, and the rule.
+    pub case: Case,
+}
+
+/// Names one record, to settle it later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordId(pub i64);
+
+/// How a record ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The session is gone.
+    Gone(Gone),
+    /// It stays, and why.
+    Spared(String),
+    /// The iLO refused the DELETE with this status.
+    Refused(u16),
+    /// No answer came; the next visit tells.
+    Unknown,
+    /// This cap held it back.
+    HeldBack(&'static str),
+}
+
+/// Why the state could not be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unwritable(pub String);
+
+impl fmt::Display for Unwritable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unwritable {}
+
+/// The seam. Each call returns when its change will survive a kill.
+pub trait State: Clone + Send + Sync + 'static {
+    /// Replaces what is remembered of `ilo`.
+    fn save(&self, ilo: &IloName, memory: &Memory) -> impl Future<Output = Result<(), Unwritable>> + Send;
+
+    /// Writes a record, before its DELETE is sent.
+    fn record(&self, record: &Record) -> impl Future<Output = Result<RecordId, Unwritable>> + Send;
+
+    /// Writes how a record ended.
+    fn settle(&self, id: RecordId, settled: Settled) -> impl Future<Output = Result<(), Unwritable>> + Send;
+}
