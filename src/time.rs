@@ -5,6 +5,7 @@
 //! the host's clock: ages are differences of two times of the *same* iLO.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A whole second on some clock, counted from 1970 in UTC. Which clock, its holder knows.
@@ -61,6 +62,28 @@ impl fmt::Display for Timestamp {
             Ok(time) => write!(f, "{time}"),
             Err(_) => write!(f, "{} s after 1970", self.0),
         }
+    }
+}
+
+/// A reading of the host's own clock, handed in so that a simulated run has a simulated host.
+#[derive(Clone)]
+pub struct HostClock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl HostClock {
+    /// The clock of this host.
+    pub fn real() -> Self {
+        Self::from(host_now)
+    }
+
+    /// What it shows now.
+    pub fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+}
+
+impl<F: Fn() -> Timestamp + Send + Sync + 'static> From<F> for HostClock {
+    fn from(reading: F) -> Self {
+        Self(Arc::new(reading))
     }
 }
 

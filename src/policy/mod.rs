@@ -1,1 +1,27 @@
-//! To be filled.
+//! Who goes, who stays, and why for each. PURE: no I/O, no clock, no chance, nothing awaited.
+//!
+//! [`Policy::plan`](crate::settings::Policy::plan) judges one observation. In this order:
+//!
+//! 1. The built-in protections and the policy's own `protect` spare (`guard`). Nothing overrules them.
+//! 2. The first `reap` rule whose conditions all hold decides (`rule`), if it can prove each of them:
+//!    what is unknown matches nothing.
+//! 3. `keep_latest` and `down_to` spare some of those.
+//! 4. The caps let a prefix of the rest go, longest idle first; the others are held back, and told.
+//!
+//! A session is *superseded* if and only if another session of the same owner, origin and kind logged in
+//! after it, and it was not used since, nor in the same second. It is *never used* if and only if its last
+//! access is its login.
+
+mod budget;
+mod guard;
+mod plan;
+mod pressure;
+mod rule;
+#[cfg(test)]
+mod tests;
+
+pub use budget::Budget;
+pub use guard::Spared;
+pub use plan::{Cap, Doomed, HeldBack, Judged, Plan, Verdict};
+pub use pressure::Table;
+pub use rule::Reason;

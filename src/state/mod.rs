@@ -27,6 +27,8 @@ pub struct Memory {
     pub expands: Option<bool>,
     /// Its clock less the host's, in seconds, at the last visit.
     pub clock_offset_s: Option<i64>,
+    /// Sessions that were there when its clock jumped: their times are of two clocks and prove nothing.
+    pub suspects: Vec<SessionId>,
 }
 
 /// The one session of ours on an iLO. Its token rests here and nowhere else.

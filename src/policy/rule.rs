@@ -1,0 +1,123 @@
+//! One rule and one session: whether all conditions hold, and the numbers that were compared.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::guard;
+use super::pressure::Table;
+use crate::session::{Observation, Session};
+use crate::settings::{Conditions, Rule};
+use crate::time::Timestamp;
+
+/// Why a session may go: the rule, and what was compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// The id of the rule.
+    pub rule: String,
+    /// Each condition as it held: `idle 900 s >= 600 s`.
+    pub compared: Vec<String>,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.rule, self.compared.join(", "))
+    }
+}
+
+/// What a rule is asked about.
+pub(super) struct Question<'a> {
+    pub(super) seen: &'a Observation,
+    pub(super) session: &'a Session,
+    pub(super) table: &'a Table,
+}
+
+impl Question<'_> {
+    /// Time since login, on the iLO's clock.
+    pub(super) fn age(&self) -> Option<Duration> {
+        self.since(self.session.login)
+    }
+
+    /// Time since the last access that proves anything, on the iLO's clock.
+    pub(super) fn idle(&self) -> Option<Duration> {
+        self.since(self.session.proven_access())
+    }
+
+    fn since(&self, time: Option<Timestamp>) -> Option<Duration> {
+        self.seen.clock.now()?.since(time?)
+    }
+
+    /// The reason, if every condition of `rule` is proven.
+    pub(super) fn answer(&self, rule: &Rule) -> Option<Reason> {
+        let mut compared = Vec::new();
+        self.who(&rule.conditions, &mut compared)?;
+        self.when(&rule.conditions, &mut compared)?;
+        Some(Reason { rule: rule.id.clone(), compared })
+    }
+
+    fn who(&self, asked: &Conditions, compared: &mut Vec<String>) -> Option<()> {
+        let session = self.session;
+        if !asked.kinds.contains(&session.kind) || !asked.user_types.contains(&session.user_type) {
+            return None;
+        }
+        if let Some(globs) = &asked.owner {
+            let glob = globs.iter().find(|glob| session.owner.as_ref().is_some_and(|owner| glob.matches(owner)))?;
+            compared.push(format!("owner fits {glob}"));
+        }
+        let origin = session.origin?;
+        let named = asked.origin.iter().flatten().find(|net| guard::contains(net, origin));
+        if guard::is_inside(origin) && !named.is_some_and(guard::names_inside) {
+            return None;
+        }
+        if asked.origin.is_some() {
+            compared.push(format!("origin in {}", named?));
+        }
+        Some(())
+    }
+
+    fn when(&self, asked: &Conditions, compared: &mut Vec<String>) -> Option<()> {
+        if asked.superseded {
+            compared.push(format!("superseded by {}", self.successor()?.id));
+        }
+        if asked.never_used {
+            let (login, access) = (self.session.login?, self.session.proven_access()?);
+            self.seen.clock.now()?;
+            compared.push((login == access).then(|| String::from("never used"))?);
+        }
+        if let Some(asked) = asked.idle {
+            compared.push(at_least("idle", self.idle()?, asked)?);
+        }
+        if let Some(asked) = asked.age {
+            compared.push(at_least("age", self.age()?, asked)?);
+        }
+        if let Some(asked) = asked.when {
+            let level = self.table.level.filter(|level| *level >= asked)?;
+            let (used, limit) = (self.table.used, self.table.limit?);
+            compared.push(format!("{level} >= {asked} with {used} of {limit} used"));
+        }
+        Some(())
+    }
+
+    /// A session that took this one's place: of the same owner, origin and kind, logged in after this one
+    /// was last used. An access in the second of that login may have come after it.
+    fn successor(&self) -> Option<&Session> {
+        let now = self.seen.clock.now()?;
+        let (login, access) = (self.session.login?, self.session.proven_access()?);
+        self.seen.sessions.iter().find(|other| {
+            let later = other.login.is_some_and(|other| other > login && other > access && other <= now);
+            later && same_client(other, self.session) && !other.mine
+        })
+    }
+}
+
+/// Whether two sessions are of the same owner, origin and kind, all known.
+pub(super) fn same_client(one: &Session, other: &Session) -> bool {
+    one.owner.is_some()
+        && one.owner == other.owner
+        && one.origin.is_some()
+        && one.origin == other.origin
+        && one.kind == other.kind
+}
+
+fn at_least(what: &str, found: Duration, asked: Duration) -> Option<String> {
+    (found >= asked).then(|| format!("{what} {} s >= {} s", found.as_secs(), asked.as_secs()))
+}

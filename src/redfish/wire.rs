@@ -1,0 +1,190 @@
+//! An iLO's JSON, read with suspicion. PURE.
+//!
+//! A field of a session that is missing or of another type is unknown, and unknown spares. A body that is
+//! not of the right shape as a whole is an error. Members that contradict each other cut the observation.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::session::{Extent, FOREIGN_TEXT_MAX, Kind, Owner, Session, SessionId, UserType, clean};
+use crate::time::Timestamp;
+
+/// The most members that are looked at. A real table has about ten places.
+const MEMBERS_MAX: usize = 512;
+
+/// The Sessions collection, as one answer showed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collection {
+    /// Its members, each id once, in the iLO's order.
+    pub members: Vec<Member>,
+    /// Whether this was all of it.
+    pub extent: Extent,
+}
+
+/// One member of the collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Member {
+    /// Only where it is: the iLO did not expand.
+    Link(SessionId),
+    /// All of it.
+    Whole(Box<Session>),
+}
+
+impl Member {
+    /// Its id.
+    pub fn id(&self) -> &SessionId {
+        match self {
+            Self::Link(id) => id,
+            Self::Whole(session) => &session.id,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct RawCollection {
+    #[serde(rename = "Members")]
+    members: Vec<Map<String, Value>>,
+    #[serde(rename = "Members@odata.count")]
+    count: Option<Value>,
+    #[serde(rename = "Members@odata.nextLink")]
+    next: Option<Value>,
+}
+
+/// Reads the Sessions collection at `path` (without a trailing slash).
+pub fn collection(body: &[u8], path: &str) -> Result<Collection, String> {
+    let raw: RawCollection =
+        serde_json::from_slice(body).map_err(|error| format!("no Sessions collection: {error}"))?;
+    let mut cut = None;
+    if raw.next.is_some() {
+        cut = Some(String::from("the collection comes in pages"));
+    } else if raw.count.as_ref().is_some_and(|count| count.as_u64() != u64::try_from(raw.members.len()).ok()) {
+        cut = Some(String::from("the number of members is not the number told"));
+    } else if raw.members.len() > MEMBERS_MAX {
+        cut = Some(format!("more than {MEMBERS_MAX} members"));
+    }
+    let mut seen = BTreeSet::new();
+    let mut members = Vec::new();
+    for raw in raw.members.iter().take(MEMBERS_MAX) {
+        match member(raw, path) {
+            Ok(member) if seen.insert(member.id().clone()) => members.push(member),
+            Ok(member) => cut = Some(format!("{} is listed twice", member.id())),
+            Err(why) => cut = Some(why),
+        }
+    }
+    Ok(Collection { members, extent: cut.map_or(Extent::Whole, Extent::Cut) })
+}
+
+fn member(raw: &Map<String, Value>, path: &str) -> Result<Member, String> {
+    let id = id_of(raw, path)?;
+    if raw.keys().all(|key| key == "@odata.id") {
+        return Ok(Member::Link(id));
+    }
+    Ok(Member::Whole(Box::new(read(raw, id))))
+}
+
+/// Reads one member that was asked for by its id.
+pub fn session(body: &[u8], path: &str, asked: &SessionId) -> Result<Session, String> {
+    let raw: Map<String, Value> = serde_json::from_slice(body).map_err(|error| format!("no session: {error}"))?;
+    let id = id_of(&raw, path)?;
+    if id != *asked {
+        return Err(format!("asked for {asked}, got {id}"));
+    }
+    Ok(read(&raw, id))
+}
+
+/// The id by which a member can be asked for: the last segment of its path, which must be in our collection
+/// and must not contradict its `Id`.
+fn id_of(raw: &Map<String, Value>, path: &str) -> Result<SessionId, String> {
+    let told = text(raw, "Id");
+    let id = match text(raw, "@odata.id") {
+        Some(link) => {
+            // Some documents write links with a trailing slash, captures without.
+            let link = link.strip_suffix('/').unwrap_or(link);
+            let (head, id) = link.rsplit_once('/').unwrap_or(("", link));
+            if !head.eq_ignore_ascii_case(path) {
+                return Err(format!("a member is not in the collection: {}", clean(link, FOREIGN_TEXT_MAX)));
+            }
+            id
+        }
+        None => told.ok_or("a member has no id")?,
+    };
+    if told.is_some_and(|told| told != id) {
+        return Err(format!("a member has two ids: {}", clean(id, FOREIGN_TEXT_MAX)));
+    }
+    Ok(SessionId::read(id))
+}
+
+fn read(raw: &Map<String, Value>, id: SessionId) -> Session {
+    let nothing = Map::new();
+    // `Hpe` from iLO 5 on, `Hp` on iLO 4 (HPE REST API documents).
+    let oem = raw.get("Oem").and_then(|oem| oem.get("Hpe").or_else(|| oem.get("Hp")));
+    let oem = oem.and_then(Value::as_object).unwrap_or(&nothing);
+    Session {
+        id,
+        owner: text(raw, "UserName").filter(|owner| !owner.is_empty()).map(Owner::new),
+        origin: text(oem, "UserIP").and_then(address),
+        kind: Kind::read(text(oem, "UserTag").unwrap_or_default()),
+        user_type: UserType::read(text(oem, "UserType").unwrap_or_default()),
+        login: text(oem, "LoginTime").and_then(Timestamp::parse_rfc3339),
+        access: text(oem, "AccessTime").and_then(Timestamp::parse_rfc3339),
+        mine: oem.get("MySession").and_then(Value::as_bool).unwrap_or(false),
+    }
+}
+
+/// An address as `UserIP` writes it; link-local ones may name an interface behind `%`.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.split('%').next().unwrap_or(text);
+    let text = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}
+
+fn text<'a>(raw: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
+    raw.get(key)?.as_str()
+}
+
+/// The `MessageId`s of an answer's extended information. Success too comes in an object named `error`;
+/// iLO 4 writes `MessageID`.
+pub fn message_ids(body: &[u8]) -> Vec<String> {
+    let Ok(body) = serde_json::from_slice::<Value>(body) else { return Vec::new() };
+    let infos = body.get("error").and_then(|error| error.get("@Message.ExtendedInfo")).and_then(Value::as_array);
+    let ids = infos.into_iter().flatten().filter_map(|info| info.get("MessageId").or_else(|| info.get("MessageID")));
+    ids.filter_map(Value::as_str).take(16).map(|id| clean(id, FOREIGN_TEXT_MAX)).collect()
+}
+
+/// Whether firmware may be on its way into the iLO.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flashing {
+    /// The update service rests.
+    No,
+    /// It works, or did not tell; and its word.
+    Perhaps(String),
+}
+
+/// Reads `Oem.Hpe.State` of the update service. Idle, Complete and Error are at rest; Uploading, Verifying,
+/// Writing, Updating, and whatever else may come, are not (HPE iLO 6 resource definitions).
+pub(super) fn flashing(body: &[u8]) -> Flashing {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let oem = body.get("Oem").and_then(|oem| oem.get("Hpe").or_else(|| oem.get("Hp")));
+    match oem.and_then(|oem| oem.get("State")).and_then(Value::as_str) {
+        Some("Idle" | "Complete" | "Error") => Flashing::No,
+        Some(other) => Flashing::Perhaps(clean(other, 64)),
+        None => Flashing::Perhaps(String::from("unknown")),
+    }
+}
+
+/// How long a login waits now (`LoginFailureDelay` of the service root, seconds).
+pub(super) fn login_delay_s(root: &[u8]) -> Option<u64> {
+    let root: Value = serde_json::from_slice(root).ok()?;
+    let oem = root.get("Oem")?;
+    let oem = oem.get("Hpe").or_else(|| oem.get("Hp"))?;
+    let sessions = oem.get("Sessions")?;
+    // A service root that names sessions but no delay has none.
+    Some(sessions.get("LoginFailureDelay").and_then(Value::as_u64).unwrap_or(0))
+}
+
+#[cfg(test)]
+#[path = "wire_tests.rs"]
+mod tests;
