@@ -3,8 +3,9 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
+use super::rule::sound_now;
 use crate::session::{Kind, Observation, Owner, Session, UserType};
 use crate::settings::{Policy, Protection};
 use crate::time::Timestamp;
@@ -93,7 +94,7 @@ fn protects(protection: &Protection, seen: &Observation, session: &Session, host
         return false;
     }
     let asked = &protection.conditions;
-    let now = seen.clock.now();
+    let now = sound_now(seen, session);
     let since = |time: Option<Timestamp>| now.zip(time).and_then(|(now, time)| now.since(time));
     let owner_fits = |globs: &Vec<_>| {
         session.owner.as_ref().is_none_or(|owner| globs.iter().any(|glob: &crate::settings::Glob| glob.matches(owner)))
@@ -116,7 +117,14 @@ fn is_manager(owner: &Owner) -> bool {
 
 /// Whether a network holds an address; an IPv4 address written as IPv6 is the same address.
 pub(super) fn contains(net: &IpNet, origin: IpAddr) -> bool {
-    net.contains(&origin) || net.contains(&origin.to_canonical())
+    canonical(net).contains(&origin.to_canonical())
+}
+
+/// A network of IPv4 addresses written as IPv6 is the same network.
+fn canonical(net: &IpNet) -> IpNet {
+    let IpNet::V6(v6) = net else { return *net };
+    let v4 = v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(96));
+    v4.and_then(|(address, length)| Ipv4Net::new(address, length).ok()).map_or(*net, IpNet::V4)
 }
 
 /// Networks inside a server: the virtual NIC between an iLO and its host (16.1.15.0/30, HPE Redfish docs,
@@ -133,5 +141,5 @@ pub(super) fn is_inside(origin: IpAddr) -> bool {
 
 /// Whether a rule's network names addresses inside the server, and not just everything.
 pub(super) fn names_inside(net: &IpNet) -> bool {
-    inside().iter().any(|inside| inside.contains(net))
+    inside().iter().any(|inside| inside.contains(&canonical(net)))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::guard::{self, Spared};
 use super::pressure::Table;
-use super::rule::{Question, Reason, same_client};
+use super::rule::{Question, Reason, same_client, sound_now};
 use crate::event::Case;
 use crate::session::{Extent, Observation, Session, SessionId};
 use crate::settings::{Caps, Policy, Rule};
@@ -189,11 +189,13 @@ fn decide(rule: &Rule, seen: &Observation, table: &Table, verdicts: &mut [Option
 }
 
 /// Whether a session is among the `kept` with the latest access of its owner, origin and kind. One whose
-/// access is unknown counts as the latest.
+/// access is unknown or contradictory may be, and takes no other one's place.
 fn is_among_latest(seen: &Observation, session: &Session, kept: usize) -> bool {
-    let rank = |session: &Session| (session.access.is_none(), session.access, session.id.clone());
-    let later = seen.sessions.iter().filter(|other| same_client(other, session) && rank(other) > rank(session));
-    later.count() < kept
+    let access = |session: &Session| sound_now(seen, session).and(session.access);
+    let Some(used) = access(session) else { return kept > 0 };
+    let is_later =
+        |other: &Session| access(other).is_some_and(|other_used| (other_used, &other.id) > (used, &session.id));
+    seen.sessions.iter().filter(|other| same_client(other, session) && is_later(other)).count() < kept
 }
 
 /// How many may go in one visit, and which cap says so.

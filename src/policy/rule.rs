@@ -43,7 +43,7 @@ impl Question<'_> {
     }
 
     fn since(&self, time: Option<Timestamp>) -> Option<Duration> {
-        self.seen.clock.now()?.since(time?)
+        sound_now(self.seen, self.session)?.since(time?)
     }
 
     /// The reason, if every condition of `rule` is proven.
@@ -64,11 +64,10 @@ impl Question<'_> {
             compared.push(format!("owner fits {glob}"));
         }
         let origin = session.origin?;
-        let named = asked.origin.iter().flatten().find(|net| guard::contains(net, origin));
-        if guard::is_inside(origin) && !named.is_some_and(guard::names_inside) {
-            return None;
-        }
-        if asked.origin.is_some() {
+        let inside = guard::is_inside(origin);
+        let mut nets = asked.origin.iter().flatten().filter(|net| guard::contains(net, origin));
+        let named = nets.find(|net| !inside || guard::names_inside(net));
+        if inside || asked.origin.is_some() {
             compared.push(format!("origin in {}", named?));
         }
         Some(())
@@ -80,7 +79,7 @@ impl Question<'_> {
         }
         if asked.never_used {
             let (login, access) = (self.session.login?, self.session.proven_access()?);
-            self.seen.clock.now()?;
+            sound_now(self.seen, self.session)?;
             compared.push((login == access).then(|| String::from("never used"))?);
         }
         if let Some(asked) = asked.idle {
@@ -98,15 +97,22 @@ impl Question<'_> {
     }
 
     /// A session that took this one's place: of the same owner, origin and kind, logged in after this one
-    /// was last used. An access in the second of that login may have come after it.
+    /// was last used. An access in the second of that login may have come after it. Of several, the latest.
     fn successor(&self) -> Option<&Session> {
-        let now = self.seen.clock.now()?;
+        let now = sound_now(self.seen, self.session)?;
         let (login, access) = (self.session.login?, self.session.proven_access()?);
-        self.seen.sessions.iter().find(|other| {
+        let newer = self.seen.sessions.iter().filter(|other| {
             let later = other.login.is_some_and(|other| other > login && other > access && other <= now);
-            later && same_client(other, self.session) && !other.mine
-        })
+            later && same_client(other, self.session) && !self.seen.is_own(other)
+        });
+        newer.max_by_key(|other| (other.login, &other.id))
     }
+}
+
+/// The iLO's now, where it and the session's times can be true together: its login, its last access, now.
+pub(super) fn sound_now(seen: &Observation, session: &Session) -> Option<Timestamp> {
+    let now = seen.clock.now()?;
+    [session.login, session.access, Some(now)].into_iter().flatten().is_sorted().then_some(now)
 }
 
 /// Whether two sessions are of the same owner, origin and kind, all known.
