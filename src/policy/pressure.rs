@@ -30,7 +30,8 @@ impl Table {
     /// How many must go, beside `gone`, until there is `room`; `None` without a limit.
     pub(super) fn short_of(&self, room: Room, gone: usize) -> Option<usize> {
         let limit = self.limit?;
-        Some(room.free_places(limit).saturating_sub(limit.saturating_sub(self.used.saturating_sub(gone))))
+        let used = self.used.saturating_sub(gone);
+        Some((used + room.free_places(limit)).saturating_sub(limit))
     }
 }
 
