@@ -1,0 +1,161 @@
+//! A second, plain reading of who must stay and when a rule may speak. It shares no code with the room it
+//! judges but the nouns: text is compared as text, addresses as numbers, times as seconds.
+
+use std::net::IpAddr;
+
+use super::*;
+
+/// Why a session must stay whatever the rules say (DESIGN: "Never delete"), or because no rule names its kind,
+/// its user type or its place.
+pub(super) fn protected(policy: &Policy, seen: &Observation, session: &Session) -> Option<&'static str> {
+    let owner = session.owner.as_ref().map(|owner| owner.to_string().to_lowercase());
+    if seen.extent != Extent::Whole {
+        return Some("not all was seen");
+    }
+    if session.mine || session.id == seen.own.held {
+        return Some("own");
+    }
+    let Some(owner) = owner else { return Some("owner unknown") };
+    if seen.own.accounts.iter().any(|account| account.to_string().to_lowercase() == owner) {
+        return Some("own account");
+    }
+    if ["_hponeviewadmin", "ams", "ilorest", "isut", "sut", "sum"].contains(&owner.as_str()) {
+        return Some("manager");
+    }
+    let Some(origin) = session.origin else { return Some("origin unknown") };
+    if policy.protect.iter().any(|protection| covers(protection, seen, session, &owner, origin)) {
+        return Some("protected");
+    }
+    if !Kind::NAMES.iter().any(|(_, kind)| *kind == session.kind) {
+        return Some("kind unknown");
+    }
+    if session.user_type != UserType::Local && session.user_type != UserType::Directory {
+        return Some("user type");
+    }
+    let plain = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
+    let id = session.id.to_string();
+    if id.is_empty() || id.len() > 128 || id == "." || id == ".." || !id.chars().all(plain) {
+        return Some("odd id");
+    }
+    if !policy.reap.iter().any(|rule| names(rule, session, origin)) {
+        return Some("no rule names it");
+    }
+    None
+}
+
+/// Whether a protection certainly covers a session. It may cover more: in doubt it spares.
+fn covers(protection: &Protection, seen: &Observation, session: &Session, owner: &str, origin: IpAddr) -> bool {
+    let asked = &protection.conditions;
+    let long_enough = |asked: Option<Duration>, found: Option<Timestamp>| match (asked, found, &seen.clock) {
+        (None, ..) => true,
+        (Some(asked), Some(found), Clock::Sound(now)) => {
+            i128::from(now.unix_s()) - i128::from(found.unix_s()) >= i128::from(asked.as_secs())
+        }
+        _ => false,
+    };
+    protection.until.is_none_or(|until| until > HOST_NOW)
+        && asked.owner.as_ref().is_none_or(|globs| globs.iter().any(|glob| fits(&glob.to_string(), owner)))
+        && asked.origin.as_ref().is_none_or(|nets| nets.iter().any(|net| holds(net, origin)))
+        && (asked.kinds.is_empty() || asked.kinds.contains(&session.kind))
+        && (asked.user_types.is_empty() || asked.user_types.contains(&session.user_type))
+        && long_enough(asked.age, session.login)
+        && long_enough(asked.idle, session.access)
+}
+
+/// Whether a rule is about this kind, user type and place at all.
+fn names(rule: &Rule, session: &Session, origin: IpAddr) -> bool {
+    let asked = &rule.conditions;
+    let inside = is_inside(bits(origin));
+    let named = asked.origin.iter().flatten().any(|net| holds(net, origin) && is_inside(bits(net.network())));
+    asked.kinds.contains(&session.kind) && asked.user_types.contains(&session.user_type) && (!inside || named)
+}
+
+/// Whether every condition of `rule` is proven for this session; if not, which one is not.
+pub(super) fn proven(rule: &Rule, seen: &Observation, session: &Session, table: &Table) -> Result<(), &'static str> {
+    let asked = &rule.conditions;
+    let now = seen.clock.now().map(Timestamp::unix_s);
+    let login = session.login.map(Timestamp::unix_s);
+    let access = session.access.map(Timestamp::unix_s);
+    let moves = session.kind != Kind::Ssh && session.kind != Kind::Console;
+    let owner = session.owner.as_ref().map(|owner| owner.to_string().to_lowercase()).unwrap_or_default();
+    let check = |holds: bool, what: &'static str| if holds { Ok(()) } else { Err(what) };
+    let asks_time = asked.age.is_some() || asked.idle.is_some() || asked.superseded || asked.never_used;
+    if asks_time {
+        let now = now.ok_or("now unknown")?;
+        check(login.is_none_or(|login| login <= now), "login in the future")?;
+        check(access.is_none_or(|access| access <= now), "access in the future")?;
+        check(login.zip(access).is_none_or(|(login, access)| login <= access), "used before login")?;
+    }
+    if let Some(globs) = &asked.owner {
+        check(globs.iter().any(|glob| fits(&glob.to_string(), &owner)), "owner")?;
+    }
+    if let Some(nets) = &asked.origin {
+        check(session.origin.is_some_and(|origin| nets.iter().any(|net| holds(net, origin))), "origin")?;
+    }
+    if let Some(asked) = asked.age {
+        check(now.zip(login).is_some_and(|(now, login)| now - login >= asked.as_secs().cast_signed()), "age")?;
+    }
+    if let Some(asked) = asked.idle {
+        let idle = now.zip(access).is_some_and(|(now, access)| now - access >= asked.as_secs().cast_signed());
+        check(moves && idle, "idle")?;
+    }
+    if asked.never_used {
+        check(moves && login.is_some() && login == access, "never used")?;
+    }
+    if asked.superseded {
+        let newer = |other: &&Session| {
+            let begun = other.login.map(Timestamp::unix_s);
+            other.owner.as_ref().is_some_and(|other| other.to_string().to_lowercase() == owner)
+                && session.origin.is_some()
+                && other.origin == session.origin
+                && other.kind == session.kind
+                && begun > login
+                && begun > access
+                && begun <= now
+                && !other.mine
+                && other.id != seen.own.held
+        };
+        let known = moves && login.is_some() && access.is_some();
+        check(known && seen.sessions.iter().any(|other| newer(&other)), "superseded")?;
+    }
+    if let Some(asked) = asked.when {
+        check(table.limit.is_some() && table.level.is_some_and(|level| level >= asked), "when")?;
+    }
+    check(rule.down_to.is_none() || table.limit.is_some(), "down_to without a limit")
+}
+
+/// An address as 128 bits, IPv4 in its mapped form.
+fn bits(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => 0xffff_0000_0000 | u128::from(v4.to_bits()),
+        IpAddr::V6(v6) => v6.to_bits(),
+    }
+}
+
+/// Whether a network holds an address. A network of IPv6 that is wider than the mapped addresses holds none of them.
+fn holds(net: &ipnet::IpNet, origin: IpAddr) -> bool {
+    let mapped = |bits: u128| bits >> 32 == 0xffff;
+    let length = u32::from(net.prefix_len()) + if net.addr().is_ipv4() { 96 } else { 0 };
+    let differ = (bits(net.addr()) ^ bits(origin)).checked_shr(128 - length).unwrap_or(0);
+    differ == 0 && (!mapped(bits(origin)) || length >= 96)
+}
+
+fn is_inside(bits: u128) -> bool {
+    let v4 = (bits >> 32 == 0xffff).then_some(bits & 0xffff_ffff);
+    bits == 1 || v4.is_some_and(|v4| v4 >> 24 == 127 || v4 >> 8 == 0x0010_010f)
+}
+
+/// `*` and `?`, by trying everything.
+fn fits(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.to_lowercase(), text.to_lowercase());
+    match pattern.chars().next() {
+        None => text.is_empty(),
+        Some('*') => {
+            fits(&pattern[1..], &text)
+                || text.char_indices().any(|(at, c)| fits(&pattern[1..], &text[at + c.len_utf8()..]))
+        }
+        Some(first) => text.chars().next().is_some_and(|other| {
+            (first == '?' || first == other) && fits(&pattern[first.len_utf8()..], &text[other.len_utf8()..])
+        }),
+    }
+}
