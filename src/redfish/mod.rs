@@ -4,13 +4,14 @@
 //! | --- | --- |
 //! | [`Transport`] | the seam: one HTTP exchange |
 //! | [`Ilo`] | what we ask an iLO: its root, a login, its sessions, the end of one |
-//! | `wire` | PURE: its JSON, read with suspicion |
+//! | `wire`, `once` | PURE: its JSON, read with suspicion |
 //! | [`Https`], `tls` | the real transport |
 //!
 //! An iLO is not trusted: bodies are bounded, redirects are not followed, and no path comes from an answer.
 
 mod https;
 mod ilo;
+mod once;
 mod tls;
 mod transport;
 mod wire;

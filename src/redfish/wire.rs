@@ -9,11 +9,18 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::once::Once;
 use crate::session::{Extent, FOREIGN_TEXT_MAX, Kind, Owner, Session, SessionId, UserType, clean};
 use crate::time::Timestamp;
 
 /// The most members that are looked at. A real table has about ten places.
 const MEMBERS_MAX: usize = 512;
+
+/// Bytes of an error's text, which may quote what the iLO sent.
+const WHY_BYTES_MAX: usize = 256;
+
+/// The longest wait that an iLO may ask for, in seconds.
+pub(super) const WAIT_MAX_S: u64 = 600;
 
 /// The Sessions collection, as one answer showed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,19 +53,20 @@ impl Member {
 #[derive(Deserialize)]
 struct RawCollection {
     #[serde(rename = "Members")]
-    members: Vec<Map<String, Value>>,
+    members: Vec<Once>,
     #[serde(rename = "Members@odata.count")]
     count: Option<Value>,
     #[serde(rename = "Members@odata.nextLink")]
     next: Option<Value>,
+    #[serde(rename = "@odata.nextLink")]
+    old_next: Option<Value>,
 }
 
 /// Reads the Sessions collection at `path` (without a trailing slash).
 pub fn collection(body: &[u8], path: &str) -> Result<Collection, String> {
-    let raw: RawCollection =
-        serde_json::from_slice(body).map_err(|error| format!("no Sessions collection: {error}"))?;
+    let raw: RawCollection = serde_json::from_slice(body).map_err(|error| told("no Sessions collection", &error))?;
     let mut cut = None;
-    if raw.next.is_some() {
+    if raw.next.or(raw.old_next).is_some() {
         cut = Some(String::from("the collection comes in pages"));
     } else if raw.count.as_ref().is_some_and(|count| count.as_u64() != u64::try_from(raw.members.len()).ok()) {
         cut = Some(String::from("the number of members is not the number told"));
@@ -67,7 +75,7 @@ pub fn collection(body: &[u8], path: &str) -> Result<Collection, String> {
     }
     let mut seen = BTreeSet::new();
     let mut members = Vec::new();
-    for raw in raw.members.iter().take(MEMBERS_MAX) {
+    for Once(raw) in raw.members.iter().take(MEMBERS_MAX) {
         match member(raw, path) {
             Ok(member) if seen.insert(member.id().clone()) => members.push(member),
             Ok(member) => cut = Some(format!("{} is listed twice", member.id())),
@@ -77,7 +85,8 @@ pub fn collection(body: &[u8], path: &str) -> Result<Collection, String> {
     Ok(Collection { members, extent: cut.map_or(Extent::Whole, Extent::Cut) })
 }
 
-fn member(raw: &Map<String, Value>, path: &str) -> Result<Member, String> {
+fn member(raw: &Value, path: &str) -> Result<Member, String> {
+    let raw = raw.as_object().ok_or("a member is no object")?;
     let id = id_of(raw, path)?;
     if raw.keys().all(|key| key == "@odata.id") {
         return Ok(Member::Link(id));
@@ -87,19 +96,21 @@ fn member(raw: &Map<String, Value>, path: &str) -> Result<Member, String> {
 
 /// Reads one member that was asked for by its id.
 pub fn session(body: &[u8], path: &str, asked: &SessionId) -> Result<Session, String> {
-    let raw: Map<String, Value> = serde_json::from_slice(body).map_err(|error| format!("no session: {error}"))?;
-    let id = id_of(&raw, path)?;
+    let Once(raw) = serde_json::from_slice(body).map_err(|error| told("no session", &error))?;
+    let raw = raw.as_object().ok_or("no session: it is no object")?;
+    let id = id_of(raw, path)?;
     if id != *asked {
         return Err(format!("asked for {asked}, got {id}"));
     }
-    Ok(read(&raw, id))
+    Ok(read(raw, id))
 }
 
 /// The id by which a member can be asked for: the last segment of its path, which must be in our collection
 /// and must not contradict its `Id`.
 fn id_of(raw: &Map<String, Value>, path: &str) -> Result<SessionId, String> {
-    let told = text(raw, "Id");
-    let id = match text(raw, "@odata.id") {
+    let named = |key| raw.get(key).map(|id| id.as_str().ok_or("a member has an id that is no text")).transpose();
+    let told = named("Id")?;
+    let id = match named("@odata.id")? {
         Some(link) => {
             // Some documents write links with a trailing slash, captures without.
             let link = link.strip_suffix('/').unwrap_or(link);
@@ -124,21 +135,34 @@ fn read(raw: &Map<String, Value>, id: SessionId) -> Session {
     let oem = oem.and_then(Value::as_object).unwrap_or(&nothing);
     Session {
         id,
-        owner: text(raw, "UserName").filter(|owner| !owner.is_empty()).map(Owner::new),
+        owner: text(raw, "UserName").and_then(owner),
         origin: text(oem, "UserIP").and_then(address),
         kind: Kind::read(text(oem, "UserTag").unwrap_or_default()),
         user_type: UserType::read(text(oem, "UserType").unwrap_or_default()),
         login: text(oem, "LoginTime").and_then(Timestamp::parse_rfc3339),
         access: text(oem, "AccessTime").and_then(Timestamp::parse_rfc3339),
-        mine: oem.get("MySession").and_then(Value::as_bool).unwrap_or(false),
+        // In doubt it is ours: that only spares.
+        mine: oem.get("MySession").is_some_and(|mine| !matches!(mine, Value::Bool(false) | Value::Null)),
     }
 }
 
-/// An address as `UserIP` writes it; link-local ones may name an interface behind `%`.
+/// An account name. One too long to be kept whole is unknown, as two such names might look the same.
+fn owner(name: &str) -> Option<Owner> {
+    let whole = clean(name, usize::MAX).len() <= FOREIGN_TEXT_MAX && name.to_lowercase().len() <= FOREIGN_TEXT_MAX;
+    (whole && !name.is_empty()).then(|| Owner::new(name))
+}
+
+/// An address as `UserIP` writes it; link-local ones may name an interface behind `%`. The unspecified one is
+/// nobody's.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.split('%').next().unwrap_or(text);
     let text = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+    let address = text.parse::<IpAddr>().ok()?.to_canonical();
+    (!address.is_unspecified()).then_some(address)
+}
+
+fn told(what: &str, error: &serde_json::Error) -> String {
+    clean(&format!("{what}: {error}"), WHY_BYTES_MAX)
 }
 
 fn text<'a>(raw: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
@@ -146,10 +170,12 @@ fn text<'a>(raw: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
 }
 
 /// The `MessageId`s of an answer's extended information. Success too comes in an object named `error`;
-/// iLO 4 writes `MessageID`.
+/// iLO 4 writes `MessageID`, and to old clients a list of `Messages` alone.
 pub fn message_ids(body: &[u8]) -> Vec<String> {
+    const INFO: &str = "@Message.ExtendedInfo";
     let Ok(body) = serde_json::from_slice::<Value>(body) else { return Vec::new() };
-    let infos = body.get("error").and_then(|error| error.get("@Message.ExtendedInfo")).and_then(Value::as_array);
+    let infos = body.get("error").and_then(|error| error.get(INFO)).or_else(|| body.get(INFO));
+    let infos = infos.or_else(|| body.get("Messages")).and_then(Value::as_array);
     let ids = infos.into_iter().flatten().filter_map(|info| info.get("MessageId").or_else(|| info.get("MessageID")));
     ids.filter_map(Value::as_str).take(16).map(|id| clean(id, FOREIGN_TEXT_MAX)).collect()
 }
@@ -182,9 +208,13 @@ pub(super) fn login_delay_s(root: &[u8]) -> Option<u64> {
     let oem = oem.get("Hpe").or_else(|| oem.get("Hp"))?;
     let sessions = oem.get("Sessions")?;
     // A service root that names sessions but no delay has none.
-    Some(sessions.get("LoginFailureDelay").and_then(Value::as_u64).unwrap_or(0))
+    Some(sessions.get("LoginFailureDelay").and_then(Value::as_u64).unwrap_or(0).min(WAIT_MAX_S))
 }
 
 #[cfg(test)]
 #[path = "wire_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "evil_tests.rs"]
+mod evil_tests;
