@@ -176,7 +176,12 @@ impl<'a, T: Transport> Ilo<'a, T> {
             error => LoginError::Unknown(error),
         })?;
         if answer.status().is_success() {
-            return login(&answer).map_err(|why| LoginError::Unknown(IloError::Nonsense(why)));
+            // A refusal may come with a status of success (HPE's own client looks at the message alone).
+            let token = answer.headers().contains_key(X_AUTH_TOKEN);
+            return login(&answer).map_err(|why| match login_refusal(&answer) {
+                refusal @ (LoginError::Rejected(_) | LoginError::TableFull(_)) if !token => refusal,
+                _ => LoginError::Unknown(IloError::Nonsense(why)),
+            });
         }
         Err(login_refusal(&answer))
     }
@@ -344,7 +349,8 @@ fn refusal(answer: &Response<Bytes>) -> IloError {
 }
 
 fn retry_after(answer: &Response<Bytes>) -> Option<Duration> {
-    header(answer.headers(), &RETRY_AFTER)?.parse().ok().map(Duration::from_secs)
+    let wait_s: u64 = header(answer.headers(), &RETRY_AFTER)?.parse().ok()?;
+    Some(Duration::from_secs(wait_s.min(wire::WAIT_MAX_S)))
 }
 
 /// What the answer to a DELETE means. Success is 200 with a message in an object named `error`, or no body
@@ -375,3 +381,7 @@ fn ended(answer: &Response<Bytes>) -> Ended {
     }
     Ended::Refused(status.as_u16(), ids.into_iter().next())
 }
+
+#[cfg(test)]
+#[path = "ilo_tests.rs"]
+mod tests;
