@@ -1,1 +1,102 @@
-//! To be filled.
+//! Configuration: files in, proven [`Settings`] out, or every mistake at its line and column.
+//!
+//! ```text
+//! files ─► text ─► tree (one of all files) ─► sections, policies, fleet ─► Settings and warnings
+//!                                          └► notes ─► mistakes, located only now
+//! ```
+//!
+//! Nothing here is half right: a configuration with one mistake makes no settings at all.
+
+mod at;
+mod bolder;
+mod change;
+mod entries;
+mod files;
+mod fleet;
+mod guarded;
+mod hosts;
+mod hosts_file;
+mod locate;
+mod merge;
+mod mistake;
+mod passwords;
+mod roll;
+mod rules;
+mod sections;
+mod tree;
+mod trust;
+mod values;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use crate::settings::{Mode, OnStop, Settings};
+
+pub use change::{Change, change};
+pub use guarded::Surroundings;
+pub use mistake::{Mistake, Warning};
+pub use rules::built_in_policy;
+
+use at::{At, Fields, Notes, Source};
+use entries::Known;
+use fleet::{Fleet, MODES};
+
+/// The keys at the top.
+const TOP: [&str; 8] = ["mode", "poll", "pressure", "caps", "policies", "fleet", "report", "on_stop"];
+
+/// A configuration that is good.
+#[derive(Clone)]
+pub struct Loaded {
+    /// What it says.
+    pub settings: Settings,
+    /// What it allows that must be said at every start.
+    pub warnings: Vec<Warning>,
+}
+
+/// Reads the main file and `conf.d/*.yaml` beside it, and the passwords and lists that they name.
+/// The mistakes are all that were found, in the order of the files; there is at least one.
+pub fn load(main_file: &Path, surroundings: &Surroundings) -> Result<Loaded, Vec<Mistake>> {
+    understand(&files::gather(main_file, surroundings)?, surroundings)
+}
+
+fn understand(sources: &[Source], surroundings: &Surroundings) -> Result<Loaded, Vec<Mistake>> {
+    let notes = Notes::default();
+    let tree = merge::merge(sources, &notes)?;
+    let loaded = read(&At::top(&tree, &notes), surroundings);
+    let mistakes = notes.told(sources);
+    match loaded {
+        Some(loaded) if mistakes.is_empty() => Ok(loaded),
+        _ => Err(mistakes),
+    }
+}
+
+/// Reads the whole tree; `None` only where it is no mapping.
+fn read(top: &At<'_>, surroundings: &Surroundings) -> Option<Loaded> {
+    let fields = top.fields(&TOP)?;
+    let mode = fields.read("mode", |at| at.word(&MODES)).unwrap_or(Mode::Observe);
+    let policies = rules::policies(fields.get("policies").as_ref());
+    let mut fleet = Fleet::new(Known { policies, surroundings }, mode);
+    match fields.get("fleet") {
+        None => top.wrong("there is no `fleet`; it names the groups of iLOs"),
+        Some(at) => {
+            let groups = at.open_fields();
+            if groups.as_ref().is_some_and(Fields::is_empty) {
+                at.wrong_key("there is no group of iLOs here");
+            }
+            groups.iter().flat_map(Fields::all).for_each(|group| fleet.add_group(&group));
+        }
+    }
+    let on_stop = [("logout", OnStop::Logout), ("keep", OnStop::Keep)];
+    let settings = Settings {
+        poll: fields.read("poll", sections::poll).unwrap_or_default(),
+        pressure: fields.read("pressure", sections::pressure).unwrap_or_default(),
+        caps: fields.read("caps", sections::caps).unwrap_or_default(),
+        targets: fleet.targets,
+        report: fields.read("report", sections::report).unwrap_or_default(),
+        on_stop: fields.read("on_stop", |at| at.word(&on_stop)).unwrap_or_default(),
+    };
+    Some(Loaded { settings, warnings: fleet.warnings })
+}

@@ -1,0 +1,54 @@
+//! Words in mistakes: what was expected, and what was probably meant.
+
+/// Words longer than this are not compared: nobody misspells them by a letter.
+const COMPARED_MAX: usize = 64;
+
+/// The valid word that is nearest to a wrong one, where one is near at all.
+pub(super) fn nearest<'a>(wrong: &str, valid: &[&'a str]) -> Option<&'a str> {
+    if wrong.len() > COMPARED_MAX {
+        return None;
+    }
+    let wrong = wrong.to_lowercase().replace('-', "_");
+    let letters_off = |word: &str| strsim::damerau_levenshtein(&wrong, &word.replace('-', "_"));
+    let near = valid.iter().map(|word| (letters_off(word), *word)).min()?;
+    (near.0 <= 1.max(wrong.chars().count() / 3)).then_some(near.1)
+}
+
+/// The valid words, and the one that was probably meant: `` one of `a`, `b`, `c`; did you mean `a`? ``.
+pub(super) fn choice(wrong: &str, valid: &[&str]) -> String {
+    match nearest(wrong, valid) {
+        Some(near) if valid.len() > 1 => format!("{}; did you mean `{near}`?", listed(valid)),
+        _ => listed(valid),
+    }
+}
+
+/// Words as a choice: `` `a` ``, `` `a` or `b` ``, ``one of `a`, `b`, `c` ``.
+pub(super) fn listed(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.as_slice() {
+        [one, other] => format!("{one} or {other}"),
+        [_, _, ..] => format!("one of {}", quoted.join(", ")),
+        few => few.concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_recognised_and_another_word_is_not() {
+        let valid = ["every", "fastest", "visits_at_once", "connect_timeout"];
+        for (wrong, near) in [
+            ("evry", Some("every")),
+            ("Every", Some("every")),
+            ("visits-at-once", Some("visits_at_once")),
+            ("conect_timeot", Some("connect_timeout")),
+            ("interval", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(wrong, &valid), near, "{wrong}");
+        }
+        assert_eq!(nearest(&"e".repeat(1 << 20), &valid), None);
+    }
+}
