@@ -1,6 +1,8 @@
 //! Several files become one configuration: they add groups and policies to each other, and set
 //! each key once.
 
+use std::collections::HashMap;
+
 use super::at::{Notes, Source, Spot};
 use super::mistake::Mistake;
 use super::tree::{Entry, Node, parse};
@@ -25,8 +27,9 @@ pub(super) fn merge(sources: &[Source], notes: &Notes) -> Result<Node, Vec<Mista
 
 /// Adds the sections of one file to those of the files before it.
 fn add(merged: &mut Vec<Entry>, sections: Vec<Entry>, notes: &Notes) {
+    let places = places(merged);
     for section in sections {
-        let Some(before) = merged.iter_mut().find(|before| before.key == section.key) else {
+        let Some(before) = places.get(&section.key).and_then(|place| merged.get_mut(*place)) else {
             merged.push(section);
             continue;
         };
@@ -46,12 +49,18 @@ fn add(merged: &mut Vec<Entry>, sections: Vec<Entry>, notes: &Notes) {
 }
 
 fn add_fields(section: &str, fields: &mut Vec<Entry>, more: Vec<Entry>, notes: &Notes) {
+    let places = places(fields);
     for field in more {
-        match fields.iter().find(|before| before.key == field.key) {
+        match places.get(&field.key).and_then(|place| fields.get(*place)) {
             Some(before) => twice(Some(section), before, &field, notes),
             None => fields.push(field),
         }
     }
+}
+
+/// Where each key stands. No key stands twice in one file, so what a file adds need not be looked up.
+fn places(entries: &[Entry]) -> HashMap<String, usize> {
+    entries.iter().enumerate().map(|(place, entry)| (entry.key.clone(), place)).collect()
 }
 
 fn twice(section: Option<&str>, before: &Entry, again: &Entry, notes: &Notes) {

@@ -56,8 +56,7 @@ fn not_longer(fields: &Fields<'_>, (inner, inner_s): (&str, Duration), (outer, o
 /// Reads `pressure`.
 pub(super) fn pressure(at: &At<'_>) -> Option<PressureSettings> {
     let fields = at.fields(&PRESSURE)?;
-    let mut pressure = PressureSettings::default();
-    pressure.limit = fields.read("limit", limit);
+    let mut pressure = PressureSettings { limit: fields.read("limit", limit), ..PressureSettings::default() };
     fields.set("counts", &mut pressure.counts, kinds);
     fields.set("near", &mut pressure.near, At::room);
     fields.set("critical", &mut pressure.critical, At::room);

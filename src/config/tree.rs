@@ -9,6 +9,9 @@ use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, Seq
 /// Bytes that the tree of one file may take. A file of the largest size fits; aliases of aliases,
 /// by which a few lines of YAML stand for gigabytes, do not.
 const TREE_BYTES_MAX: usize = 64 << 20;
+/// Open brackets that nobody needs. The parser looks at all of them at each step, so that a file of
+/// nothing else would take it hours.
+const BRACKETS_MAX: usize = 1000;
 /// What a node costs beside its text.
 const NODE_BYTES: usize = 24;
 
@@ -53,6 +56,15 @@ pub(super) struct NoTree {
 
 /// Reads one file's text.
 pub(super) fn parse(text: &str, file: usize) -> Result<Node, NoTree> {
+    if brackets_open_at_once(text) > BRACKETS_MAX {
+        return Err(NoTree { location: None, text: String::from("this is not YAML: it is nested too deeply") });
+    }
+    if let Some(name) = anchor_set_twice(text) {
+        return Err(NoTree {
+            location: None,
+            text: format!("the anchor `&{name}` is set twice; give each its own name"),
+        });
+    }
     let growth = Growth { file, left: Cell::new(TREE_BYTES_MAX), problem: RefCell::new(None) };
     let grown = Grow(&growth).deserialize(serde_yaml::Deserializer::from_str(text));
     grown.map_err(|error| {
@@ -60,6 +72,32 @@ pub(super) fn parse(text: &str, file: usize) -> Result<Node, NoTree> {
         let ours = growth.problem.take();
         NoTree { location, text: ours.unwrap_or_else(|| format!("this is not YAML: {}", without_location(&error))) }
     })
+}
+
+/// Brackets that are open at once at most, wherever they stand.
+fn brackets_open_at_once(text: &str) -> usize {
+    let mut open = 0_usize;
+    let mut most = 0;
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    most
+}
+
+/// An anchor's name that is set twice in a file with aliases. YAML allows it, but the parser then mixes up
+/// what later aliases stand for, without a word. In doubt (`&` in quotes) a second name is asked for.
+fn anchor_set_twice(text: &str) -> Option<&str> {
+    let lines = text.lines().map(|line| line.split(" #").next().unwrap_or_default());
+    let words: Vec<&str> = lines.flat_map(|line| line.split([' ', '\t', '[', ']', '{', '}', ','])).collect();
+    let mut names = words.iter().filter_map(|word| word.strip_prefix('&')).filter(|name| !name.is_empty());
+    let has_alias = words.iter().any(|word| word.len() > 1 && word.starts_with('*'));
+    let mut seen = HashSet::new();
+    names.find(|name| has_alias && !seen.insert(*name))
 }
 
 /// The parser's own words, without the place that stands in front of the mistake anyway.

@@ -1,5 +1,3 @@
-use std::fmt::Write as _;
-
 use super::super::{TOP, built_in_policy, entries, fleet, rules, sections, trust};
 use super::Desk;
 use crate::settings::{Caps, OnStop, Poll, PressureSettings, Report};
@@ -128,8 +126,7 @@ fn no_damage_to_the_example_panics() {
             Ok(_) => good += 1,
             Err(mistakes) => {
                 assert!(!mistakes.is_empty(), "round {round}");
-                let mut said = String::new();
-                mistakes.iter().for_each(|mistake| write!(said, "{mistake}").expect("text"));
+                let said = mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().concat();
                 assert!(!said.contains("hunter2") && !said.contains(['\n', '\u{202e}']), "round {round}: {said}");
             }
         }

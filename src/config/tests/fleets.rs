@@ -96,6 +96,12 @@ fn entries_that_are_wrong() {
             ilo-reaper.yaml:6:56: fleet.lab.ilos[3]: `192.0.2.0/x` is not an iLO: expected the form `192.0.2.7` or `192.0.2.0/24`
         "#]],
         ),
+    ]);
+}
+
+#[test]
+fn groups_that_are_wrong() {
+    check(&[
         (
             "    ilos: [ 42, null, [ a ] ]\n",
             expect![[r#"

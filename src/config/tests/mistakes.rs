@@ -265,6 +265,12 @@ fn numbers_room_and_shares() {
             ilo-reaper.yaml:1:20: pressure.limit: a table of 3 with `near` at 3 free is never calm
         "#]],
         ),
+    ]);
+}
+
+#[test]
+fn counts_caps_and_report() {
+    check(&[
         (
             "pressure: { counts: [rest, REST, rest] }",
             expect![[r#"
@@ -367,6 +373,12 @@ fn rules() {
             ilo-reaper.yaml:1:26: policies.p.reap[0]: this names neither `owner`, `origin`, `superseded` nor `never_used`, so it must ask for `idle: 10m` or more; `accept_risk: true` allows less
         "#]],
         ),
+    ]);
+}
+
+#[test]
+fn conditions() {
+    check(&[
         (
             "policies: { p: { reap: [ { id: a, superseded: false, never_used: 1 } ] } }",
             expect![[r#"
@@ -458,7 +470,8 @@ caps:
 
 #[test]
 fn many_mistakes_are_counted() {
-    let rules: String = (0..200).map(|number| format!("      - {{ id: r{number} }}\n")).collect();
+    let rules: Vec<String> = (0..200).map(|number| format!("      - {{ id: r{number} }}\n")).collect();
+    let rules = rules.concat();
     let said = said_before_fleet(&format!("policies:\n  p:\n    reap:\n{rules}"));
     assert_eq!(said.lines().count(), 51);
     assert_eq!(said.lines().last(), Some("ilo-reaper.yaml: and 150 more mistakes"));
@@ -522,6 +535,18 @@ fn what_is_not_yaml() {
         "#]],
         ),
         (
+            "poll: { every: &x 1m, fastest: &x 5s, visit_timeout: *x }",
+            expect![[r#"
+            ilo-reaper.yaml: the anchor `&x` is set twice; give each its own name
+        "#]],
+        ),
+        (
+            &"[".repeat(2000),
+            expect![[r#"
+     ilo-reaper.yaml: this is not YAML: it is nested too deeply
+ "#]],
+        ),
+        (
             &"[".repeat(200),
             expect![[r#"
             ilo-reaper.yaml:1:129: this is not YAML: recursion limit exceeded
@@ -534,11 +559,11 @@ fn what_is_not_yaml() {
 
 #[test]
 fn aliases_of_aliases_do_not_fill_the_memory() {
-    let mut yaml = format!("a0: &a0 [{}]\n", vec!["x"; 500].join(","));
+    let mut lines = vec![format!("a0: &a0 [{}]\n", vec!["x"; 500].join(","))];
     for level in 1..40 {
-        yaml += &format!("a{level}: &a{level} [*a{0}, *a{0}]\n", level - 1);
+        lines.push(format!("a{level}: &a{level} [*a{0}, *a{0}]\n", level - 1));
     }
-    let said = said(&yaml);
+    let said = said(&lines.concat());
     assert!(said.contains("this holds too much, by aliases"), "{said}");
 }
 

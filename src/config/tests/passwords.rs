@@ -76,7 +76,7 @@ fn contents_that_are_no_password() {
         "#]],
         ),
         (
-            &[b'x'; 65_537],
+            "x".repeat(65_537).as_bytes(),
             expect![[r#"
             ilo-reaper.yaml:5:20: fleet.lab.password_file: password is larger than 64 KiB
         "#]],
