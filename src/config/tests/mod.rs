@@ -4,10 +4,13 @@
 
 mod changes;
 mod example;
+mod files;
 mod fleets;
+mod hosts_files;
 mod mistakes;
 mod ownership;
 mod passwords;
+mod policies;
 
 use std::fmt::Write as _;
 use std::fs;
