@@ -1,0 +1,156 @@
+//! Whether an iLO's times can be true together. PURE.
+//!
+//! An iLO's clock is often wrong and sometimes jumps; session members keep the times of the clock as it
+//! was. A constant error does no harm, since ages are differences on one clock. A jump does: a session
+//! used a minute before its clock went a day forward looks idle for a day.
+
+use std::time::Duration;
+
+use crate::session::{Clock, Session, SessionId};
+use crate::time::Timestamp;
+
+/// Times that agree within this are the same: answers travel, and `Date` is in whole seconds.
+const TOLERANCE: Duration = Duration::from_secs(120);
+
+/// What one answer and the last visit tell about an iLO's clock.
+pub(super) struct Readings<'a> {
+    /// `Date` of the answer.
+    pub(super) date: Option<Timestamp>,
+    /// The host's clock when it came.
+    pub(super) host_now: Timestamp,
+    /// The iLO's clock less the host's, at the last visit.
+    pub(super) last_offset_s: Option<i64>,
+    /// The session we hold, as the answer shows it: it was used for this very request.
+    pub(super) held: Option<&'a Session>,
+    /// Everybody else.
+    pub(super) others: &'a [Session],
+    /// Those whose times are of a clock that is no more.
+    pub(super) suspects: &'a [SessionId],
+    /// From one visit to the next; an iLO that shows our last access shows one as old as that.
+    pub(super) poll_every: Duration,
+}
+
+/// The judgement.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Judgement {
+    pub(super) clock: Clock,
+    /// Its clock less the host's now.
+    pub(super) offset_s: Option<i64>,
+    /// The clock jumped since the last visit: whoever is on now is suspect from now on.
+    pub(super) jumped: bool,
+}
+
+pub(super) fn judge(readings: &Readings<'_>) -> Judgement {
+    let Some(date) = readings.date else {
+        let clock = Clock::Contradictory(String::from("the answer has no date"));
+        return Judgement { clock, offset_s: readings.last_offset_s, jumped: false };
+    };
+    let offset_s = date.unix_s().saturating_sub(readings.host_now.unix_s());
+    let jump_s = readings.last_offset_s.map_or(0, |last| offset_s.abs_diff(last));
+    let jumped = jump_s > TOLERANCE.as_secs();
+    let clock = if jumped {
+        Clock::Contradictory(format!("the clock jumped by {jump_s} s since the last visit"))
+    } else {
+        contradiction(readings, date).map_or(Clock::Sound(date), Clock::Contradictory)
+    };
+    Judgement { clock, offset_s: Some(offset_s), jumped }
+}
+
+fn contradiction(readings: &Readings<'_>, date: Timestamp) -> Option<String> {
+    let latest_sane = date.plus(TOLERANCE);
+    if let Some(access) = readings.held.and_then(|held| held.access) {
+        let behind = date.since(access).unwrap_or_default();
+        if access > latest_sane || behind > TOLERANCE + readings.poll_every {
+            return Some(format!("our own session was used at {access}, and the clock shows {date}"));
+        }
+    }
+    let sound = |session: &&Session| !readings.suspects.contains(&session.id);
+    let future = readings.others.iter().filter(sound).find(|session| {
+        session.login.is_some_and(|login| login > latest_sane)
+            || session.access.is_some_and(|access| access > latest_sane)
+            || session.login.zip(session.access).is_some_and(|(login, access)| access < login)
+    })?;
+    Some(format!("the times of {} lie in the future or run backwards", future.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{Kind, Owner, UserType};
+
+    const NOW: i64 = 1_750_709_294;
+
+    fn session(id: &str, login_s: i64, access_s: i64) -> Session {
+        Session {
+            id: SessionId::read(id),
+            owner: Some(Owner::new("svc")),
+            origin: None,
+            kind: Kind::Rest,
+            user_type: UserType::Local,
+            login: Some(Timestamp::from_unix_s(NOW + login_s)),
+            access: Some(Timestamp::from_unix_s(NOW + access_s)),
+            mine: false,
+        }
+    }
+
+    fn judged(skew_s: i64, last_offset_s: Option<i64>, own_access_s: i64, other: &Session, suspect: bool) -> Judgement {
+        let suspects = if suspect { vec![other.id.clone()] } else { vec![] };
+        judge(&Readings {
+            date: Some(Timestamp::from_unix_s(NOW)),
+            host_now: Timestamp::from_unix_s(NOW - skew_s),
+            last_offset_s,
+            held: Some(&session("own", -3600, own_access_s)),
+            others: std::slice::from_ref(other),
+            suspects: &suspects,
+            poll_every: Duration::from_secs(60),
+        })
+    }
+
+    #[test]
+    fn a_constant_error_is_no_contradiction_and_a_jump_is() {
+        let other = session("a", -600, -300);
+        for skew_s in [0, 5, -86_400, -800_000_000] {
+            assert_eq!(judged(skew_s, Some(skew_s), 0, &other, false).clock, Clock::Sound(Timestamp::from_unix_s(NOW)));
+        }
+        assert!(!judged(0, Some(120), 0, &other, false).jumped);
+        for last in [121, -121, 86_400] {
+            let judgement = judged(0, Some(last), 0, &other, false);
+            assert!(judgement.jumped && judgement.clock.now().is_none(), "{last}");
+            assert_eq!(judgement.offset_s, Some(0));
+        }
+    }
+
+    #[test]
+    fn our_own_access_must_agree_with_the_date() {
+        let other = session("a", -600, -300);
+        for (own_s, sound) in [(0, true), (-60, true), (-180, true), (-181, false), (120, true), (121, false)] {
+            assert_eq!(judged(0, None, own_s, &other, false).clock.now().is_some(), sound, "{own_s}");
+        }
+    }
+
+    #[test]
+    fn times_in_the_future_contradict_unless_they_are_known_to_be_old() {
+        for (login_s, access_s, sound) in
+            [(-600, -300, true), (121, 121, false), (-600, 121, false), (-600, -601, false), (-600, -600, true)]
+        {
+            let other = session("a", login_s, access_s);
+            assert_eq!(judged(0, None, 0, &other, false).clock.now().is_some(), sound, "{login_s} {access_s}");
+            assert!(judged(0, None, 0, &other, true).clock.now().is_some());
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_date_proves_nothing() {
+        let readings = Readings {
+            date: None,
+            host_now: Timestamp::from_unix_s(NOW),
+            last_offset_s: Some(7),
+            held: None,
+            others: &[],
+            suspects: &[],
+            poll_every: Duration::from_secs(60),
+        };
+        let judgement = judge(&readings);
+        assert_eq!((judgement.clock.now(), judgement.offset_s, judgement.jumped), (None, Some(7), false));
+    }
+}

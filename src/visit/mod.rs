@@ -1,0 +1,304 @@
+//! One poll of one iLO, on one screen: observe, plan, reap.
+//!
+//! Data goes forward only. A failed request ends the visit; there are no retries in it, the next visit is
+//! the retry, from a fresh look. What the visit learned comes back with it, whatever its end.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | `observe` | who is on, and when that is on the iLO's own clock |
+//! | `door` | our own session: login, log-out, strays |
+//! | `clock` | PURE: whether the iLO's times can be true together |
+//! | `reap` | look again, then DELETE, each |
+
+mod clock;
+mod door;
+mod observe;
+mod reap;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::event::{Case, Cause, Gone};
+use crate::policy::{Budget, HeldBack, Plan, Table};
+use crate::redfish::{Ilo, IloError, Patience, Peer, Transport};
+use crate::session::{Observation, Owner, SessionId};
+use crate::settings::{Fingerprint, Mode, Settings, Target};
+use crate::state::{Memory, State, Unwritable};
+use crate::time::HostClock;
+
+/// What is in force now. A visit asks it again before each DELETE.
+#[derive(Clone)]
+pub struct InForce {
+    /// The configuration.
+    pub settings: Arc<Settings>,
+    /// Nothing is deleted, whatever the mode, and why.
+    pub observing: Option<String>,
+}
+
+/// What all visits share.
+#[derive(Clone)]
+pub struct World<T, S> {
+    /// The way to iLOs.
+    pub transport: T,
+    /// What must outlive us.
+    pub state: S,
+    /// The host's clock.
+    pub clock: HostClock,
+    /// What is in force now.
+    pub in_force: watch::Receiver<Arc<InForce>>,
+    /// Deletions per minute.
+    pub budget: Arc<Mutex<Budget>>,
+    /// Where the monotonic clock of the budget begins.
+    pub started: Instant,
+}
+
+/// One visit that is to be made.
+pub struct Errand {
+    /// The iLO.
+    pub target: Arc<Target>,
+    /// What is remembered of it.
+    pub memory: Memory,
+    /// Whether a login may be sent, if one is needed.
+    pub may_log_in: bool,
+    /// Whether others' sessions may be ended: not where the iLO said lately that our account may not.
+    pub may_end: bool,
+    /// Sessions whose holding back by a cap is on record already.
+    pub noted: BTreeSet<SessionId>,
+}
+
+/// What a visit comes back with.
+pub struct Visited {
+    /// What is remembered of the iLO now.
+    pub memory: Memory,
+    /// What a login that was sent came to.
+    pub login: Option<LoginOutcome>,
+    /// Own sessions that nobody held any more, and that were ended, with the proof.
+    pub strays: Vec<(SessionId, String)>,
+    /// The visit itself.
+    pub result: Result<Visit, VisitError>,
+    /// Why something could not be written; nothing was deleted that is not on record.
+    pub unwritable: Option<Unwritable>,
+    /// Sessions whose holding back by a cap is on record.
+    pub noted: BTreeSet<SessionId>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// A visit that saw who is on.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    /// Who is on.
+    pub seen: Observation,
+    /// All verdicts, and who was to go.
+    pub plan: Plan,
+    /// Whether those who were to go could go.
+    pub mode: Mode,
+    /// What became of each who was to go, in mode enforce.
+    pub fates: Vec<(Case, Fate)>,
+    /// Who stays only because of a cap.
+    pub held_back: Vec<HeldBack>,
+    /// What ended the visit early.
+    pub cut_short: Option<VisitError>,
+}
+
+/// What became of a session that was to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is gone.
+    Gone(Gone),
+    /// It stays, and why.
+    Spared(String),
+    /// Our account may not end it.
+    Forbidden,
+    /// The iLO refused, with this status and perhaps a reason.
+    Refused(u16, Option<String>),
+    /// The answer was lost. The next visit tells.
+    Unknown(String),
+}
+
+/// What a login came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoginOutcome {
+    /// The password was accepted.
+    Accepted,
+    /// The password or account was not accepted, and the iLO's word for it.
+    Rejected(String),
+    /// Nobody knows.
+    Unknown,
+}
+
+/// Why a visit saw nothing, or went no further.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VisitError {
+    /// No answer, and the kind of reason.
+    Unreachable(Cause, String),
+    /// The certificate is not the pinned one; nothing was sent.
+    CertificateChanged(Fingerprint, Fingerprint),
+    /// It asks to be left alone for so long.
+    Busy(Option<Duration>, String),
+    /// An answer that makes no sense.
+    Nonsense(String),
+    /// Our password or account is not accepted, and the iLO's word for it.
+    Denied(String),
+    /// The table is full, and we hold no session.
+    TableFull(String),
+    /// We hold no session, and none may be made now.
+    NoLoginNow,
+    /// The session that we held is not valid any more. The next visit logs in.
+    DoorLost,
+    /// The replies to our last logins were lost. No further one is sent before some of those can have ended.
+    LoginsLost,
+    /// The intent to log in could not be written, so none was sent.
+    Unwritable(String),
+}
+
+impl fmt::Display for VisitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(_, detail) | Self::Busy(_, detail) => f.write_str(detail),
+            Self::CertificateChanged(expected, found) => {
+                write!(f, "the certificate is {found}, not the pinned {expected}")
+            }
+            Self::Nonsense(detail) => write!(f, "its answer makes no sense: {detail}"),
+            Self::Denied(word) => write!(f, "it does not accept our account or password ({word})"),
+            Self::TableFull(word) => write!(f, "its session table is full, so we can't log in ({word})"),
+            Self::NoLoginNow => f.write_str("no login is made with this password now"),
+            Self::DoorLost => f.write_str("the session that we held is not valid any more"),
+            Self::LoginsLost => f.write_str("the replies to the last logins were lost, so none is sent for a while"),
+            Self::Unwritable(why) => write!(f, "no login is sent that can't be recorded: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for VisitError {}
+
+impl From<IloError> for VisitError {
+    fn from(error: IloError) -> Self {
+        let detail = error.to_string();
+        match error {
+            IloError::Unreachable(cause, detail) => Self::Unreachable(cause, detail),
+            IloError::CertificateChanged { expected, found } => Self::CertificateChanged(expected, found),
+            IloError::NoValidSession => Self::DoorLost,
+            IloError::Busy(wait) => Self::Busy(wait, detail),
+            IloError::Status(..) => Self::Unreachable(Cause::Http, detail),
+            IloError::Nonsense(detail) => Self::Nonsense(detail),
+        }
+    }
+}
+
+/// The right to end other people's sessions on one iLO. It exists only where the mode is `enforce` and
+/// nothing forbids it, so in mode `observe` there is no value that could delete.
+struct Armed(());
+
+impl InForce {
+    /// The right to end sessions on `target`, if that is what is in force.
+    fn arm(&self, target: &Target) -> Option<Armed> {
+        let now = self.settings.targets.get(&target.name)?;
+        let same = now.authority == target.authority && now.trust == target.trust;
+        (same && now.mode == Mode::Enforce && self.observing.is_none()).then_some(Armed(()))
+    }
+}
+
+/// Work in progress on one iLO.
+struct Visitor<'a, T, S> {
+    world: &'a World<T, S>,
+    settings: Arc<Settings>,
+    target: Arc<Target>,
+    ilo: Ilo<'a, T>,
+    memory: Memory,
+    saved: Memory,
+    may_log_in: bool,
+    login: Option<LoginOutcome>,
+    strays: Vec<(SessionId, String)>,
+    unwritable: Option<Unwritable>,
+    noted: BTreeSet<SessionId>,
+}
+
+/// Visits one iLO.
+pub async fn visit<T: Transport, S: State>(world: &World<T, S>, errand: Errand) -> Visited {
+    let began = Instant::now();
+    let may_end = errand.may_end;
+    let mut visitor = Visitor::new(world, errand, began);
+    let result = visitor.poll(may_end).await;
+    visitor.save().await;
+    visitor.back(result, began)
+}
+
+/// Ends the session that we hold on an iLO, for a clean stop. Where that fails, it stays in the memory.
+pub async fn log_out<T: Transport, S: State>(world: &World<T, S>, errand: Errand) -> Memory {
+    let mut visitor = Visitor::new(world, errand, Instant::now());
+    visitor.log_out().await;
+    visitor.save().await;
+    visitor.memory
+}
+
+impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
+    fn new(world: &'a World<T, S>, errand: Errand, began: Instant) -> Self {
+        let settings = Arc::clone(&world.in_force.borrow().settings);
+        let poll = &settings.poll;
+        let patience = Patience { connect: poll.connect_timeout, total: poll.exchange_timeout };
+        let ilo = Ilo::new(&world.transport, Peer::from(errand.target.as_ref()), patience, began + poll.visit_timeout);
+        Self {
+            world,
+            target: errand.target,
+            ilo,
+            saved: errand.memory.clone(),
+            memory: errand.memory,
+            may_log_in: errand.may_log_in,
+            login: None,
+            strays: Vec::new(),
+            unwritable: None,
+            noted: errand.noted,
+            settings,
+        }
+    }
+
+    async fn poll(&mut self, may_end: bool) -> Result<Visit, VisitError> {
+        let seen = self.observe().await?;
+        let plan = self.plan(&seen);
+        Ok(self.reap(seen, plan, may_end).await)
+    }
+
+    fn plan(&self, seen: &Observation) -> Plan {
+        let table = Table::of(seen, &self.settings.pressure);
+        self.target.policy.plan(&self.settings.caps, seen, table, self.world.clock.now())
+    }
+
+    fn back(self, result: Result<Visit, VisitError>, began: Instant) -> Visited {
+        Visited {
+            memory: self.memory,
+            login: self.login,
+            strays: self.strays,
+            result,
+            unwritable: self.unwritable,
+            noted: self.noted,
+            took: began.elapsed(),
+        }
+    }
+
+    /// Writes what changed. What can't be written is remembered all the same, and written next time.
+    async fn save(&mut self) -> bool {
+        if self.memory == self.saved {
+            return true;
+        }
+        match self.world.state.save(&self.target.name, &self.memory).await {
+            Ok(()) => {
+                self.saved = self.memory.clone();
+                true
+            }
+            Err(why) => {
+                self.unwritable = Some(why);
+                false
+            }
+        }
+    }
+
+    fn account(&self) -> Owner {
+        Owner::new(&self.target.credential.username)
+    }
+}

@@ -1,0 +1,206 @@
+//! Look again, then DELETE, each. Every reason to stop is asked once more at the last moment.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Armed, Fate, Visit, VisitError, Visitor};
+use crate::event::Gone;
+use crate::policy::{Cap, Doomed, HeldBack, Plan, Table};
+use crate::redfish::{Ended, Flashing, Transport};
+use crate::session::{Observation, Session};
+use crate::settings::Mode;
+use crate::state::{Held, Record, RecordId, Settled, State};
+
+/// From look to DELETE. What is older proves nothing: its owner may have come back.
+const LOOK_TO_DELETE: Duration = Duration::from_secs(2);
+
+/// The part of it that a new connection may take. The iLO may have closed the one that the look came over.
+const SWIFT_CONNECT: Duration = Duration::from_millis(1500);
+
+/// How one session of the plan ended, for the rest of the plan.
+enum Next {
+    /// Go on.
+    GoOn(Fate),
+    /// Leave the others alone.
+    Stop(Fate, Option<VisitError>),
+    /// This cap holds it and the others back.
+    Capped(Cap),
+    /// Nothing was done, since it could not be written down.
+    Unrecorded,
+}
+
+impl<T: Transport, S: State> Visitor<'_, T, S> {
+    /// Carries the plan out, where that is what is in force.
+    pub(super) async fn reap(&mut self, seen: Observation, plan: Plan, may_end: bool) -> Visit {
+        let armed = self.world.in_force.borrow().arm(&self.target);
+        let mode = if armed.is_some() { Mode::Enforce } else { Mode::Observe };
+        let mut visit =
+            Visit { held_back: plan.held_back.clone(), seen, plan, mode, fates: Vec::new(), cut_short: None };
+        let (Some(armed), Some(held)) = (armed.filter(|_| may_end), self.memory.held.clone()) else { return visit };
+        if !visit.plan.doomed().is_empty() {
+            self.end_all(&armed, &held, &mut visit).await;
+        }
+        self.note_held_back(&visit).await;
+        visit
+    }
+
+    async fn end_all(&mut self, armed: &Armed, held: &Held, visit: &mut Visit) {
+        let doomed = visit.plan.doomed().to_vec();
+        match self.ilo.flashing(&held.token).await {
+            Ok(Flashing::No) => {}
+            Ok(Flashing::Perhaps(state)) => {
+                let why = format!("firmware may be on its way into this iLO (update service: {state})");
+                visit.fates.extend(doomed.iter().map(|one| (one.case().clone(), Fate::Spared(why.clone()))));
+                return;
+            }
+            Err(error) => {
+                visit.cut_short = Some(self.failed(error.into()));
+                return;
+            }
+        }
+        for (number, one) in doomed.iter().enumerate() {
+            match self.end_one(armed, held, one, &visit.seen).await {
+                Next::GoOn(fate) => visit.fates.push((one.case().clone(), fate)),
+                Next::Stop(fate, error) => {
+                    visit.fates.push((one.case().clone(), fate));
+                    visit.cut_short = error;
+                    return;
+                }
+                Next::Capped(cap) => {
+                    let rest = doomed[number..].iter().map(|one| HeldBack { case: one.case().clone(), cap });
+                    visit.held_back.splice(0..0, rest);
+                    self.noted.insert(one.case().session.id.clone());
+                    return;
+                }
+                Next::Unrecorded => return,
+            }
+        }
+    }
+
+    /// One session: written down, looked at again, and ended if nothing speaks against it.
+    async fn end_one(&mut self, armed: &Armed, held: &Held, doomed: &Doomed, seen: &Observation) -> Next {
+        let record = match self.world.state.record(&self.record_of(doomed.case())).await {
+            Ok(record) => record,
+            Err(why) => {
+                self.unwritable = Some(why);
+                return Next::Unrecorded;
+            }
+        };
+        let planned = &doomed.case().session;
+        let look = self.ilo.swift(SWIFT_CONNECT).session(&held.token, &planned.id).await;
+        let looked = Instant::now();
+        let next = match look {
+            Ok(None) => Next::GoOn(Fate::Spared(String::from("it was gone before we came"))),
+            Ok(Some(now)) => match self.objection(planned, &now, seen) {
+                Some(why) => Next::GoOn(Fate::Spared(why)),
+                None => self.delete(armed, held, planned, looked).await,
+            },
+            Err(error) => {
+                let error = self.failed(error.into());
+                Next::Stop(Fate::Spared(format!("it could not be looked at again: {error}")), Some(error))
+            }
+        };
+        self.settle(record, &next).await;
+        next
+    }
+
+    /// What speaks against ending a session that was just looked at: it changed, or what is in force now
+    /// would not end it.
+    fn objection(&self, planned: &Session, now: &Session, seen: &Observation) -> Option<String> {
+        if !now.same_as_seen(planned) {
+            let used = now.access != planned.access && now.login == planned.login && now.owner == planned.owner;
+            return Some(String::from(if used { "it was used since" } else { "it changed since" }));
+        }
+        let in_force = self.world.in_force.borrow().clone();
+        if in_force.arm(&self.target).is_none() {
+            return Some(String::from("deleting is not in force any more"));
+        }
+        let settings = &in_force.settings;
+        let lets_go = settings.targets.get(&self.target.name).is_some_and(|target| {
+            let table = Table::of(seen, &settings.pressure);
+            target.policy.plan(&settings.caps, seen, table, self.world.clock.now()).lets_go(&planned.id)
+        });
+        (!lets_go).then(|| String::from("the policy in force now keeps it"))
+    }
+
+    async fn delete(&mut self, _armed: &Armed, held: &Held, planned: &Session, looked: Instant) -> Next {
+        if looked.elapsed() > LOOK_TO_DELETE - SWIFT_CONNECT {
+            return Next::GoOn(Fate::Spared(String::from("too much time had passed since it was looked at")));
+        }
+        // The in-force caps of this moment; taken last, so that what is spared costs nothing.
+        let caps = self.world.in_force.borrow().settings.caps.clone();
+        let now = self.world.started.elapsed();
+        let taken = {
+            let mut budget = self.world.budget.lock().unwrap_or_else(PoisonError::into_inner);
+            budget.take(&caps, &self.target.name, now)
+        };
+        if let Err(cap) = taken {
+            return Next::Capped(cap);
+        }
+        match self.ilo.swift(SWIFT_CONNECT).end(&held.token, &planned.id).await {
+            Ended::Done => Next::GoOn(Fate::Gone(Gone::Ended)),
+            Ended::AlreadyGone => Next::GoOn(Fate::Gone(Gone::AlreadyGone)),
+            Ended::Refused(status, message) => Next::GoOn(Fate::Refused(status, message)),
+            Ended::Forbidden => Next::Stop(Fate::Forbidden, None),
+            Ended::NotOurs => {
+                let error = self.failed(VisitError::DoorLost);
+                Next::Stop(Fate::Refused(401, None), Some(error))
+            }
+            Ended::Unknown(why) => {
+                let error = VisitError::Unreachable(crate::event::Cause::Http, why.clone());
+                Next::Stop(Fate::Unknown(why), Some(error))
+            }
+        }
+    }
+
+    async fn settle(&mut self, record: RecordId, next: &Next) {
+        let settled = match next {
+            Next::Capped(cap) => Settled::HeldBack(cap.name()),
+            Next::Unrecorded => return,
+            Next::GoOn(fate) | Next::Stop(fate, _) => match fate {
+                Fate::Gone(gone) => Settled::Gone(*gone),
+                Fate::Spared(why) => Settled::Spared(why.clone()),
+                Fate::Forbidden => Settled::Refused(403),
+                Fate::Refused(status, _) => Settled::Refused(*status),
+                Fate::Unknown(_) => Settled::Unknown,
+            },
+        };
+        if let Err(why) = self.world.state.settle(record, settled).await {
+            self.unwritable = Some(why);
+        }
+    }
+
+    /// Writes down, once while it lasts, each session that only a cap keeps.
+    async fn note_held_back(&mut self, visit: &Visit) {
+        let mut noted = std::mem::take(&mut self.noted);
+        noted.retain(|id| visit.held_back.iter().any(|held_back| held_back.case.session.id == *id));
+        for held_back in &visit.held_back {
+            if noted.contains(&held_back.case.session.id) {
+                continue;
+            }
+            let written = match self.world.state.record(&self.record_of(&held_back.case)).await {
+                Ok(record) => self.world.state.settle(record, Settled::HeldBack(held_back.cap.name())).await,
+                Err(why) => Err(why),
+            };
+            match written {
+                Ok(()) => noted.insert(held_back.case.session.id.clone()),
+                Err(why) => {
+                    self.unwritable = Some(why);
+                    break;
+                }
+            };
+        }
+        self.noted = noted;
+    }
+
+    fn record_of(&self, case: &crate::event::Case) -> Record {
+        Record {
+            at: self.world.clock.now(),
+            ilo: self.target.name.clone(),
+            group: self.target.group.clone(),
+            case: case.clone(),
+        }
+    }
+}
