@@ -1,1 +1,464 @@
-//! To be filled.
+//! Many iLOs: one task owns all that changes, and turns in one loop.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`Fleet`] | the loop: a command, a finished visit, a due one |
+//! | `round` | the same loop, once to each: what `sweep` and `list` are |
+//! | [`Schedule`] | PURE: when each iLO is visited |
+//! | [`Breaker`] | PURE: which password may be tried where |
+//! | `news` | PURE: what is worth telling of a visit |
+
+mod breaker;
+mod news;
+mod round;
+mod schedule;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+pub use breaker::{Breaker, Leave, Rejection};
+pub use round::Round;
+pub use schedule::{First, Next, Outcome, Schedule};
+
+use crate::event::{Event, Place, Summary, Teller};
+use crate::policy::Budget;
+use crate::redfish::Transport;
+use crate::session::{Owner, SessionId};
+use crate::settings::{IloName, OnStop, Settings, Target};
+use crate::state::{Memory, State};
+use crate::time::HostClock;
+use crate::visit::{self, Errand, Fate, InForce, LoginOutcome, VisitError, Visited, World};
+
+/// Commands taken in a row before visits get their turn.
+const COMMANDS_PER_TURN: usize = 8;
+/// After a refused DELETE, how long none is tried on that iLO.
+const FORBIDDEN_WAIT: Duration = Duration::from_secs(3600);
+/// How long a clean stop may take.
+const STOP_DEADLINE: Duration = Duration::from_secs(40);
+/// How often lost logins, a full table and an unwritable state are tried again at least.
+const SOON: Duration = Duration::from_secs(60);
+
+/// A person's, a signal's or a test's hand on the loop.
+pub enum Command {
+    /// This configuration is in force from now on.
+    Replace(Arc<Settings>),
+    /// Stop cleanly.
+    Drain,
+}
+
+/// The fleet and its loop.
+pub struct Fleet<T, S> {
+    world: World<T, S>,
+    in_force: watch::Sender<Arc<InForce>>,
+    teller: Teller,
+    schedule: Schedule,
+    breaker: Breaker,
+    slots: BTreeMap<IloName, Slot>,
+    /// Memories of iLOs that the configuration does not name now.
+    absent: BTreeMap<IloName, Memory>,
+    visits: JoinSet<Finished>,
+    flying: BTreeMap<tokio::task::Id, IloName>,
+    summary: Summary,
+    state_path: String,
+    unwritable: bool,
+}
+
+/// What a task of the loop comes back with.
+enum Finished {
+    Visit(IloName, Box<Visited>),
+    LogOut(IloName, Memory),
+}
+
+/// One iLO, as the loop knows it.
+struct Slot {
+    target: Arc<Target>,
+    /// `None` while a visit has it.
+    memory: Option<Memory>,
+    told: news::Told,
+    noted: BTreeSet<SessionId>,
+    /// No DELETE before that: the iLO said that our account may not.
+    no_end_before: Option<Duration>,
+    /// The configuration does not name it any more; it goes when our session there is ended.
+    leaving: bool,
+    /// A visit of ours broke. What is remembered may be wrong, so the iLO is left alone.
+    parked: bool,
+}
+
+/// What a fleet starts with.
+pub struct Start<T, S> {
+    /// The configuration.
+    pub settings: Arc<Settings>,
+    /// Nothing is deleted, whatever the mode, and why.
+    pub observing: Option<String>,
+    /// What the state remembers.
+    pub remembered: BTreeMap<IloName, Memory>,
+    /// The way to iLOs.
+    pub transport: T,
+    /// What must outlive us.
+    pub state: S,
+    /// Where that is kept, for people.
+    pub state_path: String,
+    /// The host's clock.
+    pub clock: HostClock,
+    /// Where events go.
+    pub teller: Teller,
+    /// When the first visits are made.
+    pub first: First,
+}
+
+impl<T: Transport, S: State> Fleet<T, S> {
+    /// A fleet at rest. To be made inside a tokio runtime.
+    pub fn new(start: Start<T, S>) -> Self {
+        let in_force = Arc::new(InForce { settings: Arc::clone(&start.settings), observing: start.observing });
+        let (in_force, receiver) = watch::channel(in_force);
+        let world = World {
+            transport: start.transport,
+            state: start.state,
+            clock: start.clock,
+            in_force: receiver,
+            budget: Arc::new(Mutex::new(Budget::default())),
+            started: Instant::now(),
+        };
+        let mut fleet = Self {
+            world,
+            in_force,
+            teller: start.teller,
+            schedule: Schedule::new(&start.settings.poll, start.first),
+            breaker: Breaker::default(),
+            slots: BTreeMap::new(),
+            absent: start.remembered,
+            visits: JoinSet::new(),
+            flying: BTreeMap::new(),
+            summary: Summary::default(),
+            state_path: start.state_path,
+            unwritable: false,
+        };
+        fleet.adopt(&start.settings);
+        fleet
+    }
+
+    /// Runs until told to drain, and then ends in order: no DELETE begins, visits in flight end, and held
+    /// sessions are logged out where the configuration says so.
+    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut next_summary = Instant::now() + self.settings().report.summary;
+        loop {
+            for _ in 0..COMMANDS_PER_TURN {
+                match commands.try_recv() {
+                    Ok(Command::Replace(settings)) => self.replace(settings),
+                    Ok(Command::Drain) | Err(mpsc::error::TryRecvError::Disconnected) => return self.drain().await,
+                    Err(mpsc::error::TryRecvError::Empty) => break,
+                }
+            }
+            let wake = self.start_due().map_or(next_summary, |due| due.min(next_summary));
+            tokio::select! {
+                biased;
+                command = commands.recv() => match command {
+                    Some(Command::Replace(settings)) => self.replace(settings),
+                    Some(Command::Drain) | None => return self.drain().await,
+                },
+                Some(joined) = self.visits.join_next_with_id() => self.joined(joined),
+                () = tokio::time::sleep_until(wake) => {
+                    if Instant::now() >= next_summary {
+                        self.summarise();
+                        next_summary = Instant::now() + self.settings().report.summary;
+                    }
+                }
+            }
+        }
+    }
+
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.in_force.borrow().settings)
+    }
+
+    fn now(&self) -> Duration {
+        self.world.started.elapsed()
+    }
+
+    /// Starts every visit that is due and has a place. When to look again, if a time is known.
+    fn start_due(&mut self) -> Option<Instant> {
+        loop {
+            let now = self.now();
+            match self.schedule.next(now) {
+                Next::Wait(until) => return until.map(|until| self.world.started + until),
+                Next::Due(name) => {
+                    self.start(&name, now);
+                }
+            }
+        }
+    }
+
+    /// Starts a visit, unless something forbids it now; where that is the breaker, its word.
+    fn start(&mut self, name: &IloName, now: Duration) -> Option<Leave> {
+        let ready = self.slots.get_mut(name).filter(|slot| !slot.parked && !slot.leaving);
+        let Some((slot, memory)) = ready.and_then(|slot| slot.memory.clone().map(|memory| (slot, memory))) else {
+            self.schedule.done(name, Outcome::Failed(None), now);
+            return None;
+        };
+        let has_door = memory.held.as_ref().is_some_and(|held| fits(held, &slot.target));
+        if !has_door {
+            match self.breaker.may_log_in(&slot.target.credential.id, name, now) {
+                Leave::Yes => {}
+                leave @ (Leave::AfterCanary(until) | Leave::Wait(until)) => {
+                    self.schedule.done(name, Outcome::Postponed(until), now);
+                    return Some(leave);
+                }
+            }
+        }
+        slot.memory = None;
+        let errand = Errand {
+            target: Arc::clone(&slot.target),
+            memory,
+            may_log_in: !has_door,
+            may_end: slot.no_end_before.is_none_or(|until| until <= now),
+            noted: std::mem::take(&mut slot.noted),
+        };
+        let (world, key) = (self.world.clone(), name.clone());
+        let task = self.visits.spawn(async move {
+            let visited = visit::visit(&world, errand).await;
+            Finished::Visit(key, Box::new(visited))
+        });
+        self.flying.insert(task.id(), name.clone());
+        None
+    }
+
+    fn joined(&mut self, joined: Result<(tokio::task::Id, Finished), tokio::task::JoinError>) {
+        match joined {
+            Ok((task, finished)) => {
+                self.flying.remove(&task);
+                match finished {
+                    Finished::Visit(name, mut visited) => {
+                        self.finish(&name, &mut visited);
+                    }
+                    Finished::LogOut(name, memory) => self.logged_out(name, memory),
+                }
+            }
+            Err(error) => self.broken(&error),
+        }
+    }
+
+    /// A visit panicked. What it had done is not known, so the iLO is left alone until a restart, which
+    /// finds everything that matters in the state.
+    fn broken(&mut self, error: &tokio::task::JoinError) {
+        let Some(name) = self.flying.remove(&error.id()) else { return };
+        let now = self.now();
+        self.schedule.done(&name, Outcome::Failed(None), now);
+        let Some(slot) = self.slots.get_mut(&name) else { return };
+        slot.parked = true;
+        self.breaker.released(&slot.target.credential.id, &name);
+        let detail = crate::session::clean(&error.to_string(), 300);
+        self.teller.tell(Event::VisitBroken { at: Place::from(slot.target.as_ref()), detail });
+    }
+
+    /// Takes a visit's result in; the outcome for the schedule.
+    fn finish(&mut self, name: &IloName, visited: &mut Visited) -> Outcome {
+        let now = self.now();
+        let outcome = outcome(visited);
+        self.schedule.done(name, outcome, now);
+        self.tell_state(visited);
+        let Some(slot) = self.slots.get_mut(name) else { return outcome };
+        let target = Arc::clone(&slot.target);
+        slot.memory = Some(std::mem::take(&mut visited.memory));
+        slot.noted = std::mem::take(&mut visited.noted);
+        let remind = self.in_force.borrow().settings.report.remind;
+        let (events, counts) = news::of(&mut slot.told, &target, visited, remind, now);
+        if let Ok(visit) = &visited.result
+            && visit.fates.iter().any(|(_, fate)| *fate == Fate::Forbidden)
+        {
+            slot.no_end_before = Some(now + FORBIDDEN_WAIT);
+        }
+        self.summary.visited += counts.visited;
+        self.summary.reaped += counts.reaped;
+        self.summary.would_reap += counts.would_reap;
+        for event in events {
+            self.teller.tell(event);
+        }
+        self.tell_login(name, &target, visited.login.take(), now);
+        if self.slots.get(name).is_some_and(|slot| slot.leaving) {
+            self.leave(name);
+        }
+        outcome
+    }
+
+    fn tell_login(&mut self, name: &IloName, target: &Target, login: Option<LoginOutcome>, now: Duration) {
+        let credential = &target.credential.id;
+        match login {
+            None | Some(LoginOutcome::Unknown) => self.breaker.released(credential, name),
+            Some(LoginOutcome::Accepted) => {
+                if self.breaker.accepted(credential, name) {
+                    let (credential, accepted_by) = (credential.clone(), name.clone());
+                    self.teller.tell(Event::CredentialRestored { credential, accepted_by });
+                }
+            }
+            Some(LoginOutcome::Rejected(_)) => {
+                let Rejection { retry_in, suspended } = self.breaker.rejected(credential, name, now);
+                let username = target.credential.username.clone();
+                self.teller.tell(Event::LoginRejected { at: Place::from(target), username, retry_in });
+                if let Some((rejected_by, retry_in)) = suspended {
+                    let credential = credential.clone();
+                    self.teller.tell(Event::CredentialSuspended { credential, rejected_by, retry_in });
+                }
+            }
+        }
+    }
+
+    fn tell_state(&mut self, visited: &Visited) {
+        match &visited.unwritable {
+            Some(why) if !self.unwritable => {
+                self.unwritable = true;
+                let path = self.state_path.clone();
+                self.teller.tell(Event::StateUnwritable { path, cause: why.to_string() });
+            }
+            None if self.unwritable && visited.result.is_ok() => {
+                self.unwritable = false;
+                self.teller.tell(Event::StateWritable { path: self.state_path.clone() });
+            }
+            _ => {}
+        }
+    }
+
+    fn summarise(&mut self) {
+        let mut summary = std::mem::take(&mut self.summary);
+        summary.ilos = self.slots.len();
+        summary.late = self.schedule.late(self.now());
+        summary.unreachable = self.slots.values().filter(|slot| slot.told.unreachable).count();
+        self.teller.tell(Event::FleetSummary(summary));
+    }
+
+    /// Puts another configuration in force. Visits in flight ask it before each DELETE.
+    fn replace(&mut self, settings: Arc<Settings>) {
+        let observing = self.in_force.borrow().observing.clone();
+        self.in_force.send_replace(Arc::new(InForce { settings: Arc::clone(&settings), observing }));
+        self.adopt(&settings);
+    }
+
+    fn adopt(&mut self, settings: &Settings) {
+        let gone: Vec<IloName> =
+            self.slots.keys().filter(|name| !settings.targets.contains_key(*name)).cloned().collect();
+        for name in gone {
+            self.leave(&name);
+        }
+        for (name, target) in &settings.targets {
+            if let Some(slot) = self.slots.get_mut(name) {
+                if slot.target.credential.password != target.credential.password {
+                    self.breaker.forget(&target.credential.id);
+                }
+                slot.target = Arc::clone(target);
+                slot.leaving = false;
+                continue;
+            }
+            let slot = Slot {
+                target: Arc::clone(target),
+                memory: Some(self.absent.remove(name).unwrap_or_default()),
+                told: news::Told::default(),
+                noted: BTreeSet::new(),
+                no_end_before: None,
+                leaving: false,
+                parked: false,
+            };
+            self.slots.insert(name.clone(), slot);
+        }
+        let now = self.now();
+        self.schedule.replace(settings.targets.keys(), &settings.poll, now);
+    }
+
+    /// Takes an iLO out of the fleet, and our session off it. It keeps its slot until that is done, so that
+    /// nobody who puts it back meanwhile logs in a second time.
+    fn leave(&mut self, name: &IloName) {
+        let Some(slot) = self.slots.get_mut(name) else { return };
+        slot.leaving = true;
+        let Some(memory) = slot.memory.take() else { return };
+        if memory.held.is_none() || slot.parked {
+            self.logged_out(name.clone(), memory);
+        } else {
+            let target = Arc::clone(&slot.target);
+            self.spawn_log_out(target, memory);
+        }
+    }
+
+    fn logged_out(&mut self, name: IloName, memory: Memory) {
+        match self.slots.get_mut(&name) {
+            Some(slot) if !slot.leaving => slot.memory = Some(memory),
+            _ => {
+                self.slots.remove(&name);
+                self.absent.insert(name, memory);
+            }
+        }
+    }
+
+    fn spawn_log_out(&mut self, target: Arc<Target>, memory: Memory) {
+        let (world, name) = (self.world.clone(), target.name.clone());
+        let errand = Errand { target, memory, may_log_in: false, may_end: false, noted: BTreeSet::new() };
+        let key = name.clone();
+        let task = self.visits.spawn(async move { Finished::LogOut(key, visit::log_out(&world, errand).await) });
+        self.flying.insert(task.id(), name);
+    }
+
+    /// Ends in order. What is not done by the deadline stays recorded in the state for the next start.
+    async fn drain(mut self) {
+        let deadline = Instant::now() + STOP_DEADLINE;
+        self.in_force.send_modify(|in_force| {
+            let settings = Arc::clone(&in_force.settings);
+            *in_force = Arc::new(InForce { settings, observing: Some(String::from("stopping")) });
+        });
+        if !self.join_all(deadline, 0).await || self.settings().on_stop == OnStop::Keep {
+            return;
+        }
+        let at_once = self.settings().poll.visits_at_once.max(1);
+        let names: Vec<IloName> = self.slots.keys().cloned().collect();
+        for name in names {
+            if !self.join_all(deadline, at_once - 1).await {
+                return;
+            }
+            self.leave(&name);
+        }
+        self.join_all(deadline, 0).await;
+    }
+
+    /// Waits until no more than `left` tasks are in flight; whether that came before the deadline.
+    async fn join_all(&mut self, deadline: Instant, left: usize) -> bool {
+        while self.visits.len() > left {
+            tokio::select! {
+                biased;
+                Some(joined) = self.visits.join_next_with_id() => self.joined(joined),
+                () = tokio::time::sleep_until(deadline) => return false,
+            }
+        }
+        true
+    }
+}
+
+/// Sleeps until then, or for ever.
+async fn sleep(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether a held session is for this account at this place.
+fn fits(held: &crate::state::Held, target: &Target) -> bool {
+    held.authority == target.authority && held.account == Owner::new(&target.credential.username)
+}
+
+/// What a visit means for the schedule.
+fn outcome(visited: &Visited) -> Outcome {
+    let error = match &visited.result {
+        Ok(visit) => visit.cut_short.as_ref(),
+        Err(error) => Some(error),
+    };
+    match error {
+        None => Outcome::Good,
+        Some(VisitError::DoorLost) => Outcome::Again,
+        Some(VisitError::Busy(wait, _)) => Outcome::Failed(*wait),
+        Some(VisitError::TableFull(_) | VisitError::LoginsLost | VisitError::Unwritable(_)) => {
+            Outcome::Failed(Some(SOON))
+        }
+        Some(_) => Outcome::Failed(None),
+    }
+}

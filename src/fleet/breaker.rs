@@ -1,0 +1,253 @@
+//! Which password may be tried where, and when. PURE: times are monotonic, since the start of the loop.
+//!
+//! A wrong password delays every later login of an iLO, and directory accounts lock. So a password is tried
+//! on one iLO first, until one accepts it; an iLO that rejected it is left alone for a growing while; and
+//! three rejections in a row by iLOs that should know it suspend it for all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::settings::{CredentialId, IloName};
+
+/// The first wait after a rejection. It doubles with each further one.
+const WAIT: Duration = Duration::from_secs(600);
+/// The longest.
+const WAIT_MAX: Duration = Duration::from_secs(12 * 3600);
+/// So many rejections ...
+const REJECTIONS: usize = 3;
+/// ... within this suspend a credential.
+const WITHIN: Duration = Duration::from_secs(600);
+/// How soon to ask again while another iLO tries the password first.
+const CANARY_WAIT: Duration = Duration::from_secs(1);
+
+/// What every credential has met with.
+#[derive(Clone, Debug, Default)]
+pub struct Breaker {
+    credentials: BTreeMap<CredentialId, Record>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Record {
+    /// An iLO accepted it, and nothing suspended it since.
+    works: bool,
+    /// The iLO that tries it for the others.
+    canary: Option<IloName>,
+    /// iLOs that accepted it once.
+    known_by: BTreeSet<IloName>,
+    /// Rejections by iLOs that accepted it before, or by the first ever tried.
+    telling: Vec<(Duration, IloName)>,
+    suspended: Option<Suspension>,
+    /// How often, and until when, an iLO that rejected it is left alone.
+    rejected: BTreeMap<IloName, (u32, Duration)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Suspension {
+    times: u32,
+    until: Duration,
+}
+
+/// Whether a login may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// Yes, and its outcome must be told.
+    Yes,
+    /// Not before that: another iLO tries it first, and may be done then.
+    AfterCanary(Duration),
+    /// Not before that: it was rejected.
+    Wait(Duration),
+}
+
+/// What a rejection led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// When this iLO is tried again.
+    pub retry_in: Duration,
+    /// The credential is suspended from now on: who rejected it, and when a canary tries again.
+    pub suspended: Option<(Vec<IloName>, Duration)>,
+}
+
+impl Breaker {
+    /// Whether `ilo` may be sent a login with this credential. A yes to a credential that is not known to
+    /// work makes `ilo` its canary.
+    pub fn may_log_in(&mut self, credential: &CredentialId, ilo: &IloName, now: Duration) -> Leave {
+        let record = self.credentials.entry(credential.clone()).or_default();
+        if let Some((_, until)) = record.rejected.get(ilo)
+            && now < *until
+        {
+            return Leave::Wait(*until);
+        }
+        if let Some(suspension) = record.suspended
+            && now < suspension.until
+        {
+            return Leave::Wait(suspension.until);
+        }
+        if record.works {
+            return Leave::Yes;
+        }
+        match &record.canary {
+            Some(canary) if canary != ilo => Leave::AfterCanary(now + CANARY_WAIT),
+            _ => {
+                record.canary = Some(ilo.clone());
+                Leave::Yes
+            }
+        }
+    }
+
+    /// The login was accepted. Whether that ended a suspension.
+    pub fn accepted(&mut self, credential: &CredentialId, ilo: &IloName) -> bool {
+        let record = self.credentials.entry(credential.clone()).or_default();
+        record.release(ilo);
+        record.works = true;
+        record.known_by.insert(ilo.clone());
+        record.rejected.remove(ilo);
+        record.telling.clear();
+        record.suspended.take().is_some()
+    }
+
+    /// The login was rejected.
+    pub fn rejected(&mut self, credential: &CredentialId, ilo: &IloName, now: Duration) -> Rejection {
+        let record = self.credentials.entry(credential.clone()).or_default();
+        record.release(ilo);
+        let times = record.rejected.get(ilo).map_or(0, |(times, _)| *times) + 1;
+        let retry_in = wait(times);
+        record.rejected.insert(ilo.clone(), (times, now + retry_in));
+        let first_ever = record.known_by.is_empty();
+        if first_ever || record.known_by.contains(ilo) {
+            record.telling.retain(|(at, by)| now.saturating_sub(*at) < WITHIN && by != ilo);
+            record.telling.push((now, ilo.clone()));
+        }
+        let again = record.suspended.is_some();
+        if !again && record.telling.len() < REJECTIONS {
+            return Rejection { retry_in, suspended: None };
+        }
+        let times = record.suspended.map_or(0, |suspension| suspension.times) + 1;
+        let wait = wait(times);
+        record.suspended = Some(Suspension { times, until: now + wait });
+        record.works = false;
+        let by = record.telling.drain(..).map(|(_, ilo)| ilo).collect();
+        // A canary's further rejection is no news of its own: the suspension goes on.
+        Rejection { retry_in, suspended: (!again).then_some((by, wait)) }
+    }
+
+    /// The login that was allowed has no outcome that tells.
+    pub fn released(&mut self, credential: &CredentialId, ilo: &IloName) {
+        if let Some(record) = self.credentials.get_mut(credential) {
+            record.release(ilo);
+        }
+    }
+
+    /// The configuration gave the credential another password, or an iLO another credential: start afresh.
+    pub fn forget(&mut self, credential: &CredentialId) {
+        self.credentials.remove(credential);
+    }
+}
+
+impl Record {
+    fn release(&mut self, ilo: &IloName) {
+        self.canary.take_if(|canary| canary == ilo);
+    }
+}
+
+fn wait(times: u32) -> Duration {
+    WAIT.saturating_mul(1 << times.saturating_sub(1).min(10)).min(WAIT_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cred() -> CredentialId {
+        CredentialId(String::from("svc"))
+    }
+
+    fn ilo(number: usize) -> IloName {
+        IloName::new(&format!("ilo-{number:04}"))
+    }
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn one_ilo_tries_a_password_first_and_then_all_may() {
+        let mut breaker = Breaker::default();
+        assert_eq!(breaker.may_log_in(&cred(), &ilo(1), at(0)), Leave::Yes);
+        assert_eq!(breaker.may_log_in(&cred(), &ilo(2), at(0)), Leave::AfterCanary(at(1)));
+        breaker.released(&cred(), &ilo(1));
+        assert_eq!(breaker.may_log_in(&cred(), &ilo(2), at(1)), Leave::Yes, "the first one could not tell");
+        assert!(!breaker.accepted(&cred(), &ilo(2)));
+        for number in 3..10 {
+            assert_eq!(breaker.may_log_in(&cred(), &ilo(number), at(1)), Leave::Yes);
+        }
+    }
+
+    #[test]
+    fn a_thousand_ilos_that_reject_a_password_see_three_tries_in_all() {
+        let mut breaker = Breaker::default();
+        let (mut tries, mut suspended) = (0, None);
+        for second in 0..600 {
+            for number in 0..1000 {
+                if breaker.may_log_in(&cred(), &ilo(number), at(second)) == Leave::Yes {
+                    tries += 1;
+                    suspended = suspended.or(breaker.rejected(&cred(), &ilo(number), at(second)).suspended);
+                }
+            }
+        }
+        assert_eq!(tries, 3);
+        assert_eq!(suspended, Some((vec![ilo(0), ilo(1), ilo(2)], at(600))));
+    }
+
+    #[test]
+    fn a_canary_that_fails_suspends_for_longer_and_one_that_works_frees_all() {
+        let mut breaker = Breaker::default();
+        for number in 0..3 {
+            breaker.may_log_in(&cred(), &ilo(number), at(0));
+            breaker.rejected(&cred(), &ilo(number), at(0));
+        }
+        assert_eq!(breaker.may_log_in(&cred(), &ilo(7), at(599)), Leave::Wait(at(600)));
+        assert_eq!(breaker.may_log_in(&cred(), &ilo(7), at(600)), Leave::Yes);
+        assert_eq!(breaker.may_log_in(&cred(), &ilo(8), at(600)), Leave::AfterCanary(at(601)));
+        let rejection = breaker.rejected(&cred(), &ilo(7), at(600));
+        assert_eq!(rejection, Rejection { retry_in: at(600), suspended: None });
+        assert_eq!(breaker.may_log_in(&cred(), &ilo(8), at(1799)), Leave::Wait(at(1800)));
+        assert_eq!(breaker.may_log_in(&cred(), &ilo(8), at(1800)), Leave::Yes);
+        assert!(breaker.accepted(&cred(), &ilo(8)), "that ends the suspension");
+        assert_eq!(breaker.may_log_in(&cred(), &ilo(9), at(1800)), Leave::Yes);
+    }
+
+    #[test]
+    fn an_ilo_that_rejects_is_left_alone_for_a_growing_while_and_the_others_go_on() {
+        let mut breaker = Breaker::default();
+        breaker.may_log_in(&cred(), &ilo(1), at(0));
+        breaker.accepted(&cred(), &ilo(1));
+        let mut now = at(0);
+        for expected_s in [600, 1200, 2400, 4800, 9600, 19_200, 38_400, 43_200, 43_200] {
+            assert_eq!(breaker.may_log_in(&cred(), &ilo(2), now), Leave::Yes);
+            let rejection = breaker.rejected(&cred(), &ilo(2), now);
+            assert_eq!(rejection, Rejection { retry_in: at(expected_s), suspended: None });
+            let until = now + rejection.retry_in;
+            assert_eq!(breaker.may_log_in(&cred(), &ilo(2), until - at(1)), Leave::Wait(until));
+            assert_eq!(breaker.may_log_in(&cred(), &ilo(1), now), Leave::Yes, "one bad iLO is not the fleet");
+            now = until;
+        }
+    }
+
+    #[test]
+    fn three_that_accepted_it_before_suspend_it_and_strangers_do_not() {
+        let mut breaker = Breaker::default();
+        for number in 0..5 {
+            breaker.may_log_in(&cred(), &ilo(number), at(0));
+            breaker.accepted(&cred(), &ilo(number));
+        }
+        for number in 100..110 {
+            assert_eq!(breaker.rejected(&cred(), &ilo(number), at(1)).suspended, None, "it never had that password");
+        }
+        assert_eq!(breaker.rejected(&cred(), &ilo(0), at(10)).suspended, None);
+        assert_eq!(breaker.rejected(&cred(), &ilo(1), at(20)).suspended, None);
+        assert_eq!(breaker.rejected(&cred(), &ilo(2), at(620)).suspended, None, "the first two are too long ago");
+        assert_eq!(breaker.rejected(&cred(), &ilo(3), at(630)).suspended, None);
+        let suspended = breaker.rejected(&cred(), &ilo(4), at(640)).suspended;
+        assert_eq!(suspended, Some((vec![ilo(2), ilo(3), ilo(4)], at(600))));
+    }
+}

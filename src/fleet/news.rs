@@ -1,0 +1,182 @@
+//! From a visit to what is worth telling: each fact once, and again only when it changed or lasts. PURE.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::event::{Case, Cause, Event, Place};
+use crate::policy::{Plan, Verdict};
+use crate::session::{Clock, SessionId};
+use crate::settings::{Mode, Target};
+use crate::visit::{Fate, Visit, VisitError, Visited};
+
+/// Failed visits in a row before an iLO is called unreachable.
+const FAILURES_TOLD: u32 = 3;
+/// A wrong clock is told once in so long.
+const CLOCK_REMIND: Duration = Duration::from_secs(24 * 3600);
+
+/// What was told about one iLO, so that it is not told again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Told {
+    failures: u32,
+    failing_since: Option<Duration>,
+    pub(super) unreachable: bool,
+    would_reap: BTreeSet<SessionId>,
+    spared: BTreeMap<SessionId, String>,
+    capped: bool,
+    forbidden: bool,
+    certificate: Option<Duration>,
+    full: Option<Duration>,
+    clock: Option<Duration>,
+}
+
+/// What one visit adds to the heartbeat.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) visited: usize,
+    pub(super) reaped: usize,
+    pub(super) would_reap: usize,
+}
+
+/// The news of one visit. Times are monotonic.
+pub(super) fn of(
+    told: &mut Told,
+    target: &Target,
+    visited: &Visited,
+    remind: Duration,
+    now: Duration,
+) -> (Vec<Event>, Counts) {
+    let at = Place::from(target);
+    let mut events = Vec::new();
+    let mut counts = Counts::default();
+    for (session, why) in &visited.strays {
+        events.push(Event::StrayEnded { at: at.clone(), session: session.clone(), why: why.clone() });
+    }
+    match &visited.result {
+        Ok(visit) => {
+            counts.visited = 1;
+            good(told, &at, now, &mut events);
+            clock(told, &at, visit, now, &mut events);
+            match visit.mode {
+                Mode::Observe => counts.would_reap = would_reap(told, &at, &visit.plan, &mut events),
+                Mode::Enforce => {
+                    told.would_reap.clear();
+                    counts.reaped = fates(told, target, visit, &mut events);
+                }
+            }
+            if let Some(error) = &visit.cut_short {
+                failed(told, &at, error, remind, now, &mut events);
+            }
+        }
+        Err(error) => failed(told, &at, error, remind, now, &mut events),
+    }
+    (events, counts)
+}
+
+fn good(told: &mut Told, at: &Place, now: Duration, events: &mut Vec<Event>) {
+    if std::mem::take(&mut told.unreachable) {
+        let since = now.saturating_sub(told.failing_since.unwrap_or(now));
+        events.push(Event::IloReachable { at: at.clone(), since });
+    }
+    (told.failures, told.failing_since, told.certificate, told.full) = (0, None, None, None);
+}
+
+fn clock(told: &mut Told, at: &Place, visit: &Visit, now: Duration, events: &mut Vec<Event>) {
+    let Clock::Contradictory(why) = &visit.seen.clock else { return };
+    if told.clock.is_none_or(|last| now.saturating_sub(last) >= CLOCK_REMIND) {
+        told.clock = Some(now);
+        events.push(Event::ClockWrong { at: at.clone(), skew_s: None, why: why.clone() });
+    }
+}
+
+/// Whom the rules would let go, each session once.
+fn would_reap(told: &mut Told, at: &Place, plan: &Plan, events: &mut Vec<Event>) -> usize {
+    told.would_reap.retain(|id| plan.judged.iter().any(|judged| judged.session.id == *id));
+    let cases: Vec<&Case> =
+        plan.doomed().iter().map(|one| one.case()).chain(plan.held_back.iter().map(|one| &one.case)).collect();
+    let before = events.len();
+    for case in cases {
+        if told.would_reap.insert(case.session.id.clone()) {
+            events.push(Event::SessionWouldReap { at: at.clone(), case: case.clone() });
+        }
+    }
+    events.len() - before
+}
+
+/// What became of those who were to go; how many went.
+fn fates(told: &mut Told, target: &Target, visit: &Visit, events: &mut Vec<Event>) -> usize {
+    let at = Place::from(target);
+    let mut reaped = 0;
+    let still = |id: &SessionId| {
+        visit.plan.judged.iter().any(|one| one.session.id == *id && matches!(one.verdict, Verdict::Reap(_)))
+    };
+    told.spared.retain(|id, _| still(id));
+    let mut forbidden = false;
+    for (case, fate) in &visit.fates {
+        let (at, session) = (at.clone(), case.session.id.clone());
+        match fate {
+            Fate::Gone(gone) => {
+                reaped += 1;
+                events.push(Event::SessionReaped { at, case: case.clone(), gone: *gone });
+            }
+            Fate::Spared(why) => {
+                if told.spared.insert(session.clone(), why.clone()).as_ref() != Some(why) {
+                    let owner = case.session.owner.clone();
+                    events.push(Event::SessionSpared { at, session, owner, why: why.clone() });
+                }
+            }
+            Fate::Forbidden => forbidden = true,
+            Fate::Refused(status, message) => {
+                let (status, message_id) = (Some(*status), message.clone());
+                events.push(Event::ReapFailed { at, session, status, message_id });
+            }
+            Fate::Unknown(_) => events.push(Event::ReapFailed { at, session, status: None, message_id: None }),
+        }
+    }
+    if forbidden && !told.forbidden {
+        let username = target.credential.username.clone();
+        events.push(Event::DeleteForbidden { at: at.clone(), username });
+    }
+    told.forbidden = forbidden || (told.forbidden && reaped == 0);
+    let capped = visit.held_back.first().map(|held_back| held_back.cap.name());
+    if let Some(cap) = capped
+        && !told.capped
+    {
+        events.push(Event::ReapCapped { at, cap, wanted: visit.held_back.len() + reaped, done: reaped });
+    }
+    told.capped = capped.is_some();
+    reaped
+}
+
+fn failed(told: &mut Told, at: &Place, error: &VisitError, remind: Duration, now: Duration, events: &mut Vec<Event>) {
+    let at = at.clone();
+    let due = |last: Option<Duration>| last.is_none_or(|last| now.saturating_sub(last) >= remind);
+    let cause = match error {
+        // Told by whoever keeps the credentials and the state, or no failure of the iLO.
+        VisitError::Denied(_) | VisitError::NoLoginNow | VisitError::DoorLost | VisitError::Unwritable(_) => return,
+        VisitError::CertificateChanged(expected, found) => {
+            if due(told.certificate) {
+                told.certificate = Some(now);
+                events.push(Event::CertificateChanged { at, expected: *expected, found: *found });
+            }
+            return;
+        }
+        VisitError::TableFull(word) => {
+            if due(told.full) {
+                told.full = Some(now);
+                events.push(Event::IloFull { at, used: None, limit: None, detail: word.clone() });
+            }
+            return;
+        }
+        VisitError::Unreachable(cause, _) => *cause,
+        VisitError::Busy(..) => Cause::Http,
+        VisitError::Nonsense(_) => Cause::Nonsense,
+        VisitError::LoginsLost => Cause::Timeout,
+    };
+    told.failures = told.failures.saturating_add(1);
+    let since = *told.failing_since.get_or_insert(now);
+    if told.failures >= FAILURES_TOLD && !told.unreachable {
+        told.unreachable = true;
+        let since = now.saturating_sub(since);
+        events.push(Event::IloUnreachable { at, cause, since, detail: error.to_string() });
+    }
+}

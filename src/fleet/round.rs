@@ -1,0 +1,72 @@
+//! One visit to each, and then an orderly end: what `sweep` and `list` are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Finished, Fleet, Leave, Next, Outcome};
+use crate::redfish::Transport;
+use crate::settings::IloName;
+use crate::state::State;
+use crate::visit::{Visit, VisitError};
+
+/// What a round saw.
+pub type Round = BTreeMap<IloName, Result<Visit, VisitError>>;
+
+impl<T: Transport, S: State> Fleet<T, S> {
+    /// Visits each of `names` once, under all the rules of the loop, and stops cleanly. A session that turns
+    /// out to be lost is replaced, as in the loop, by one more visit.
+    pub async fn round(mut self, names: BTreeSet<IloName>) -> Round {
+        let mut round = Round::new();
+        let mut again = BTreeSet::new();
+        while round.len() < names.len() {
+            let wake = self.start_round(&names, &mut round);
+            if round.len() == names.len() {
+                break;
+            }
+            tokio::select! {
+                biased;
+                Some(joined) = self.visits.join_next_with_id() => {
+                    let Ok((task, Finished::Visit(name, mut visited))) = joined else {
+                        self.fail_broken(joined, &mut round);
+                        continue;
+                    };
+                    self.flying.remove(&task);
+                    let outcome = self.finish(&name, &mut visited);
+                    if outcome != Outcome::Again || !again.insert(name.clone()) {
+                        round.insert(name, visited.result);
+                    }
+                }
+                () = super::sleep(wake) => {}
+            }
+        }
+        self.drain().await;
+        round
+    }
+
+    fn start_round(&mut self, names: &BTreeSet<IloName>, round: &mut Round) -> Option<tokio::time::Instant> {
+        loop {
+            let now = self.now();
+            match self.schedule.next(now) {
+                Next::Wait(until) => return until.map(|until| self.world.started + until),
+                Next::Due(name) if !names.contains(&name) || round.contains_key(&name) => {
+                    self.schedule.done(&name, Outcome::Good, now);
+                }
+                Next::Due(name) => {
+                    // Another iLO that tries the password first is worth waiting for, a suspension is not.
+                    if let Some(Leave::Wait(_)) = self.start(&name, now) {
+                        round.insert(name, Err(VisitError::NoLoginNow));
+                    }
+                }
+            }
+        }
+    }
+
+    fn fail_broken(&mut self, joined: Result<(tokio::task::Id, Finished), tokio::task::JoinError>, round: &mut Round) {
+        if let Err(error) = &joined
+            && let Some(name) = self.flying.get(&error.id())
+        {
+            let why = String::from("the visit broke; this is a bug of ilo-reaper");
+            round.insert(name.clone(), Err(VisitError::Nonsense(why)));
+        }
+        self.joined(joined);
+    }
+}

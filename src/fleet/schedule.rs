@@ -1,0 +1,380 @@
+//! When each iLO is visited. PURE: times are monotonic, since the start of the loop.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use crate::settings::{IloName, Poll};
+
+/// The longest that an iLO is left alone because its visits fail, unless the poll interval is longer.
+const BACKOFF_MAX: Duration = Duration::from_secs(600);
+
+/// When each iLO is visited, and how many at once. iLOs whose last visit failed share a quarter of the
+/// places, so the sick delay nobody.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    entries: BTreeMap<IloName, Entry>,
+    healthy: BTreeSet<(Duration, IloName)>,
+    sick: BTreeSet<(Duration, IloName)>,
+    in_flight: usize,
+    sick_in_flight: usize,
+    every: Duration,
+    places: usize,
+    first: First,
+}
+
+/// When an iLO is visited for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First {
+    /// At its own place in the interval.
+    Spread,
+    /// As soon as there is a place.
+    AtOnce,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    due: Duration,
+    failures: u32,
+    again: bool,
+    /// In flight, and whether on a place of the sick.
+    flying: Option<bool>,
+    /// Taken out of the fleet while in flight.
+    leaving: bool,
+}
+
+/// What to do now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Visit this one.
+    Due(IloName),
+    /// Nothing before that, or nothing before a visit ends.
+    Wait(Option<Duration>),
+}
+
+/// How a visit ended, as far as the schedule cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It saw who is on.
+    Good,
+    /// It failed; the iLO may have asked to be left alone for a while.
+    Failed(Option<Duration>),
+    /// It is to be made once more at once; a second time in a row it counts as failed.
+    Again,
+    /// It could not be made now, and is to be tried at this time.
+    Postponed(Duration),
+}
+
+impl Schedule {
+    /// No iLOs yet.
+    pub fn new(poll: &Poll, first: First) -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            healthy: BTreeSet::new(),
+            sick: BTreeSet::new(),
+            in_flight: 0,
+            sick_in_flight: 0,
+            every: poll.every,
+            places: poll.visits_at_once,
+            first,
+        }
+    }
+
+    /// Makes `names` the fleet. Who stays keeps its turn; a new iLO gets its own place in the interval.
+    pub fn replace<'a>(&mut self, names: impl Iterator<Item = &'a IloName>, poll: &Poll, now: Duration) {
+        (self.every, self.places) = (poll.every, poll.visits_at_once);
+        let names: BTreeSet<&IloName> = names.collect();
+        let gone: Vec<IloName> = self.entries.keys().filter(|name| !names.contains(name)).cloned().collect();
+        for name in gone {
+            self.remove(&name);
+        }
+        for name in names {
+            if let Some(entry) = self.entries.get_mut(name) {
+                entry.leaving = false;
+                continue;
+            }
+            let due = match self.first {
+                First::Spread => now + self.phase(name),
+                First::AtOnce => now,
+            };
+            let entry = Entry { due, failures: 0, again: false, flying: None, leaving: false };
+            self.healthy.insert((due, name.clone()));
+            self.entries.insert(name.clone(), entry);
+        }
+        self.first = First::Spread;
+        // A shorter interval must not wait for the end of a longer one.
+        let latest = now + self.every;
+        let overdue: Vec<_> = self.healthy.iter().filter(|(due, _)| *due > latest).cloned().collect();
+        for (due, name) in overdue {
+            self.healthy.remove(&(due, name.clone()));
+            self.queue(&name, now + self.phase(&name));
+        }
+    }
+
+    fn remove(&mut self, name: &IloName) {
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        if entry.flying.is_some() {
+            entry.leaving = true;
+            return;
+        }
+        let key = (entry.due, name.clone());
+        self.healthy.remove(&key);
+        self.sick.remove(&key);
+        self.entries.remove(name);
+    }
+
+    /// The next visit to make. It counts as in flight from here on, until [`done`](Self::done).
+    pub fn next(&mut self, now: Duration) -> Next {
+        if self.in_flight >= self.places {
+            return Next::Wait(None);
+        }
+        let sick_may = self.sick_in_flight < (self.places / 4).max(1);
+        let due = |queue: &BTreeSet<(Duration, IloName)>| queue.first().filter(|(due, _)| *due <= now).cloned();
+        let picked = due(&self.healthy).map(|first| (first, false));
+        let picked = picked.or_else(|| due(&self.sick).filter(|_| sick_may).map(|first| (first, true)));
+        let Some((key, is_sick)) = picked else {
+            let later = |queue: &BTreeSet<(Duration, IloName)>| queue.first().map(|(due, _)| *due);
+            let sick = later(&self.sick).filter(|_| sick_may);
+            return Next::Wait([later(&self.healthy), sick].into_iter().flatten().min());
+        };
+        if is_sick { &mut self.sick } else { &mut self.healthy }.remove(&key);
+        self.in_flight += 1;
+        self.sick_in_flight += usize::from(is_sick);
+        if let Some(entry) = self.entries.get_mut(&key.1) {
+            entry.flying = Some(is_sick);
+        }
+        Next::Due(key.1)
+    }
+
+    /// A visit ended.
+    pub fn done(&mut self, name: &IloName, outcome: Outcome, now: Duration) {
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        let Some(was_sick) = entry.flying.take() else { return };
+        self.in_flight -= 1;
+        self.sick_in_flight -= usize::from(was_sick);
+        if entry.leaving {
+            self.entries.remove(name);
+            return;
+        }
+        let outcome = match outcome {
+            Outcome::Again if entry.again => Outcome::Failed(None),
+            other => other,
+        };
+        entry.again = outcome == Outcome::Again;
+        match outcome {
+            Outcome::Good => entry.failures = 0,
+            Outcome::Failed(_) => entry.failures = entry.failures.saturating_add(1),
+            Outcome::Again | Outcome::Postponed(_) => {}
+        }
+        let failures = entry.failures;
+        let due = match outcome {
+            Outcome::Good => self.next_turn(name, now),
+            Outcome::Failed(wait) => now + self.backoff(name, failures).max(wait.unwrap_or_default().min(BACKOFF_MAX)),
+            Outcome::Again => now,
+            Outcome::Postponed(until) => until,
+        };
+        self.queue(name, due);
+    }
+
+    /// iLOs whose visit is overdue by more than an interval.
+    pub fn late(&self, now: Duration) -> usize {
+        self.entries.values().filter(|entry| entry.flying.is_none() && entry.due + self.every < now).count()
+    }
+
+    fn queue(&mut self, name: &IloName, due: Duration) {
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        entry.due = due;
+        if entry.failures == 0 { &mut self.healthy } else { &mut self.sick }.insert((due, name.clone()));
+    }
+
+    /// An iLO's own place in the interval: a hash of its name, so that a fleet spreads by itself, and the
+    /// same way after each start.
+    fn phase(&self, name: &IloName) -> Duration {
+        let every_ms = u64::try_from(self.every.as_millis()).unwrap_or(u64::MAX).max(1);
+        Duration::from_millis(hash(name, 0) % every_ms)
+    }
+
+    /// The next moment of an iLO's own, at least half an interval away.
+    fn next_turn(&self, name: &IloName, now: Duration) -> Duration {
+        let every_ms = self.every.as_millis().max(1);
+        let phase_ms = self.phase(name).as_millis();
+        let earliest_ms = now.as_millis() + every_ms / 2;
+        let rounds = earliest_ms.saturating_sub(phase_ms).div_ceil(every_ms);
+        Duration::from_millis(u64::try_from(phase_ms + rounds * every_ms).unwrap_or(u64::MAX))
+    }
+
+    /// Twice as long after each failure, and up to an eighth more by the name, so that iLOs behind one
+    /// broken switch do not come back in step.
+    fn backoff(&self, name: &IloName, failures: u32) -> Duration {
+        let doubled = self.every.saturating_mul(1 << failures.saturating_sub(1).min(16));
+        let wait = doubled.min(BACKOFF_MAX.max(self.every));
+        let eighth_ms = u64::try_from(wait.as_millis() / 8).unwrap_or(u64::MAX).max(1);
+        wait + Duration::from_millis(hash(name, failures) % eighth_ms)
+    }
+}
+
+fn hash(name: &IloName, salt: u32) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (name.as_str(), salt).hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(count: usize) -> Vec<IloName> {
+        (0..count).map(|number| IloName::new(&format!("ilo-{number}.example.net"))).collect()
+    }
+
+    fn schedule(names: &[IloName], places: usize) -> Schedule {
+        let poll = Poll { visits_at_once: places, ..Poll::default() };
+        let mut schedule = Schedule::new(&poll, First::Spread);
+        schedule.replace(names.iter(), &poll, Duration::ZERO);
+        schedule
+    }
+
+    /// Runs visits that take no time, until `end`; each visit and when it was made.
+    fn run(
+        schedule: &mut Schedule,
+        end: Duration,
+        mut outcome: impl FnMut(&IloName) -> Outcome,
+    ) -> Vec<(Duration, IloName)> {
+        let (mut now, mut made) = (Duration::ZERO, Vec::new());
+        loop {
+            match schedule.next(now) {
+                Next::Due(name) => {
+                    let outcome = outcome(&name);
+                    schedule.done(&name, outcome, now);
+                    made.push((now, name));
+                }
+                Next::Wait(Some(until)) if until <= end => now = until,
+                Next::Wait(_) => return made,
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_round_spreads_over_the_interval_and_each_keeps_its_turn() {
+        let names = names(600);
+        let mut schedule = schedule(&names, 64);
+        let made = run(&mut schedule, Duration::from_secs(600), |_| Outcome::Good);
+        assert_eq!(made.len(), 6000);
+        for second in 0..60 {
+            let here = made.iter().filter(|(at, _)| at.as_secs() == second).count();
+            assert!(here < 30, "{here} visits in second {second}");
+        }
+        let turns: Vec<_> = made.iter().filter(|(_, name)| *name == names[7]).map(|(at, _)| *at).collect();
+        assert!(turns.windows(2).all(|pair| pair[1] - pair[0] == Duration::from_secs(60)), "{turns:?}");
+    }
+
+    #[test]
+    fn a_visit_in_flight_is_not_made_twice_and_places_are_bounded() {
+        let names = names(10);
+        let mut schedule = schedule(&names, 3);
+        let now = Duration::from_secs(60);
+        let first: Vec<_> = (0..3).map(|_| schedule.next(now)).collect();
+        assert!(first.iter().all(|next| matches!(next, Next::Due(_))), "{first:?}");
+        assert_eq!(schedule.next(now), Next::Wait(None));
+        let Next::Due(done) = &first[0] else { panic!("not due") };
+        schedule.done(done, Outcome::Good, now);
+        let mut seen = first.clone();
+        loop {
+            match schedule.next(now) {
+                Next::Due(name) => {
+                    assert!(!seen.contains(&Next::Due(name.clone())), "{name} twice");
+                    seen.push(Next::Due(name.clone()));
+                    schedule.done(&name, Outcome::Good, now);
+                }
+                Next::Wait(_) => break,
+            }
+        }
+        assert_eq!(seen.len(), 10);
+    }
+
+    #[test]
+    fn the_sick_share_a_quarter_of_the_places_and_delay_nobody() {
+        let names = names(40);
+        let mut schedule = schedule(&names, 8);
+        run(&mut schedule, Duration::from_secs(60), |name| {
+            if name.as_str() < "ilo-2" { Outcome::Failed(None) } else { Outcome::Good }
+        });
+        let now = Duration::from_secs(1000);
+        let mut sick = 0;
+        let mut due = Vec::new();
+        while let Next::Due(name) = schedule.next(now) {
+            sick += usize::from(name.as_str() < "ilo-2");
+            due.push(name);
+        }
+        assert_eq!((due.len(), sick), (8, 0), "the healthy come first");
+        for name in due {
+            schedule.done(&name, Outcome::Good, now);
+        }
+        let mut hanging = 0;
+        while let Next::Due(name) = schedule.next(now) {
+            if name.as_str() < "ilo-2" {
+                hanging += 1;
+            } else {
+                schedule.done(&name, Outcome::Good, now);
+            }
+        }
+        assert_eq!(hanging, 2, "a quarter of 8");
+    }
+
+    #[test]
+    fn failures_stretch_the_interval_up_to_ten_minutes_and_a_success_resets_it() {
+        let names = names(1);
+        let mut schedule = schedule(&names, 1);
+        let made = run(&mut schedule, Duration::from_secs(7200), |_| Outcome::Failed(None));
+        let gaps: Vec<u64> = made.windows(2).map(|pair| (pair[1].0 - pair[0].0).as_secs()).collect();
+        for (gap, expected) in gaps.iter().zip([60, 120, 240, 480, 600, 600, 600]) {
+            assert!(*gap >= expected && *gap <= expected * 9 / 8, "{gaps:?}");
+        }
+        let Next::Wait(Some(at)) = schedule.next(Duration::from_secs(7200)) else { panic!("due") };
+        assert_eq!(schedule.next(at), Next::Due(names[0].clone()));
+        schedule.done(&names[0], Outcome::Good, at);
+        let Next::Wait(Some(next)) = schedule.next(at) else { panic!("due") };
+        assert!(next - at >= Duration::from_secs(30) && next - at <= Duration::from_secs(90));
+    }
+
+    #[test]
+    fn an_ilo_that_asks_for_time_gets_it_within_reason() {
+        let names = names(1);
+        for (asked_s, least_s, most_s) in [(300, 300, 301), (1, 60, 68), (86_400, 600, 601)] {
+            let mut schedule = schedule(&names, 1);
+            let now = Duration::from_secs(60);
+            assert!(matches!(schedule.next(now), Next::Due(_)));
+            schedule.done(&names[0], Outcome::Failed(Some(Duration::from_secs(asked_s))), now);
+            let Next::Wait(Some(until)) = schedule.next(now) else { panic!("due") };
+            let gap_s = (until - now).as_secs();
+            assert!((least_s..=most_s).contains(&gap_s), "{gap_s}");
+        }
+    }
+
+    #[test]
+    fn again_is_at_once_and_once_only() {
+        let names = names(1);
+        let mut schedule = schedule(&names, 1);
+        let now = Duration::from_secs(60);
+        assert!(matches!(schedule.next(now), Next::Due(_)));
+        schedule.done(&names[0], Outcome::Again, now);
+        assert!(matches!(schedule.next(now), Next::Due(_)));
+        schedule.done(&names[0], Outcome::Again, now);
+        assert!(matches!(schedule.next(now), Next::Wait(Some(_))));
+    }
+
+    #[test]
+    fn who_leaves_is_visited_no_more_and_who_stays_keeps_its_turn() {
+        let all = names(20);
+        let mut schedule = schedule(&all, 8);
+        let now = Duration::from_secs(30);
+        let Next::Due(flying) = schedule.next(now) else { panic!("nothing due") };
+        let stay: Vec<IloName> = all.iter().filter(|name| **name != flying).take(5).cloned().collect();
+        let before: Vec<_> = stay.iter().map(|name| schedule.entries[name].due).collect();
+        schedule.replace(stay.iter(), &Poll::default(), now);
+        schedule.done(&flying, Outcome::Good, now);
+        assert_eq!(schedule.entries.keys().cloned().collect::<BTreeSet<_>>(), stay.iter().cloned().collect());
+        assert_eq!(before, stay.iter().map(|name| schedule.entries[name].due).collect::<Vec<_>>());
+        assert_eq!((schedule.in_flight, schedule.healthy.len()), (0, 5));
+    }
+}
