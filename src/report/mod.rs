@@ -1,1 +1,21 @@
-//! To be filled.
+//! Events, rendered: as a sentence, as fields, as a line of text or JSON, from a thread of their own.
+//!
+//! [`fields`] and [`sentence`] say what an event is; [`Format`] puts both on one line; [`Journal`] writes
+//! the lines without anybody waiting for it. [`table`] is for the commands.
+//!
+//! Foreign text was cleaned when it came in, and is cleaned here again: nothing that an event holds can
+//! move a cursor, end a line or pass for a field of ours.
+
+mod fields;
+mod journal;
+mod line;
+mod sentence;
+pub mod table;
+
+pub use fields::{Fields, Value, fields};
+pub use journal::{Journal, QUEUE_MAX};
+pub use line::Format;
+pub use sentence::sentence;
+
+#[cfg(test)]
+mod tests;

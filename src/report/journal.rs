@@ -1,0 +1,133 @@
+//! The log's own thread. Whoever tells an event never waits for it: a reader of our standard output that
+//! hangs must not stop the loop (a stuck journald blocks its writers).
+
+use std::io::{self, Write};
+use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+use super::line::Format;
+use crate::event::{Event, Tell};
+use crate::time::Timestamp;
+
+/// Events that wait for the writer at most; a mass failure of a large fleet fits.
+pub const QUEUE_MAX: usize = 4096;
+
+/// Tells events to a writer, from a thread of its own.
+pub struct Journal {
+    queue: Mutex<Queue>,
+    lost: Arc<AtomicU64>,
+    now: fn() -> Timestamp,
+}
+
+/// Where events go until the end.
+enum Queue {
+    Open(SyncSender<Told>, JoinHandle<()>),
+    Closed,
+}
+
+/// An event and when it was told.
+struct Told {
+    event: Event,
+    at: Timestamp,
+}
+
+impl Journal {
+    /// Starts the thread that writes `format` to `output`, a line at a time. At most `queue_max` events wait.
+    pub fn start(
+        output: Box<dyn Write + Send>,
+        format: Format,
+        now: fn() -> Timestamp,
+        queue_max: usize,
+    ) -> io::Result<Self> {
+        let (sender, receiver) = sync_channel(queue_max);
+        let lost = Arc::new(AtomicU64::new(0));
+        let scribe = Scribe { output, format, now, lost: Arc::clone(&lost), is_torn: false, since_lost: 0, queue_max };
+        let thread = Builder::new().name(String::from("journal")).spawn(move || scribe.write_all_of(&receiver))?;
+        Ok(Self { queue: Mutex::new(Queue::Open(sender, thread)), lost, now })
+    }
+
+    /// Writes what waits and ends. It takes as long as the output does: who has a deadline, calls it from a
+    /// thread that can be left behind. What is told afterwards is counted and not written.
+    pub fn close(&self) {
+        let queue = mem::replace(&mut *self.queue.lock().unwrap_or_else(PoisonError::into_inner), Queue::Closed);
+        if let Queue::Open(sender, thread) = queue {
+            drop(sender);
+            // It fails only if the thread panicked, and then all is lost that could be.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Tell for Journal {
+    fn tell(&self, event: Event) {
+        let told = Told { event, at: (self.now)() };
+        // Held for one try_send, which never waits: tellers hold each other up for nanoseconds.
+        let is_taken = match &*self.queue.lock().unwrap_or_else(PoisonError::into_inner) {
+            Queue::Open(sender, _) => sender.try_send(told).is_ok(),
+            Queue::Closed => false,
+        };
+        if !is_taken {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The one who writes.
+struct Scribe {
+    output: Box<dyn Write + Send>,
+    format: Format,
+    now: fn() -> Timestamp,
+    lost: Arc<AtomicU64>,
+    /// The last write failed, perhaps in the middle of a line.
+    is_torn: bool,
+    /// Events since the last time that losses were told.
+    since_lost: usize,
+    queue_max: usize,
+}
+
+impl Scribe {
+    fn write_all_of(mut self, queue: &Receiver<Told>) {
+        loop {
+            let told = match queue.try_recv() {
+                Ok(told) => told,
+                Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty) => {
+                    self.tell_lost();
+                    let Ok(told) = queue.recv() else { break };
+                    told
+                }
+            };
+            if self.write(&told.event, told.at).is_err() {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+            }
+            self.since_lost += 1;
+            if self.since_lost >= self.queue_max {
+                // The queue may never run empty under a flood, and then the losses matter most.
+                self.tell_lost();
+            }
+        }
+        self.tell_lost();
+    }
+
+    /// Tells how many events were lost, if the output works; else they stay counted.
+    fn tell_lost(&mut self) {
+        self.since_lost = 0;
+        let count = self.lost.swap(0, Ordering::Relaxed);
+        if count > 0 && self.write(&Event::EventsLost { count }, (self.now)()).is_err() {
+            self.lost.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    fn write(&mut self, event: &Event, at: Timestamp) -> io::Result<()> {
+        let mut line = self.format.line(event, at);
+        if self.is_torn {
+            line.insert(0, '\n');
+        }
+        let written = self.output.write_all(line.as_bytes()).and_then(|()| self.output.flush());
+        self.is_torn = written.is_err();
+        written
+    }
+}

@@ -1,0 +1,301 @@
+//! Each event as one plain sentence or two: what happened, and the way out where there is one.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use super::fields::PRIVILEGE_TO_END_OTHERS;
+use super::line::{name, prose};
+use crate::event::{Case, Cause, Event, Gone, Place, Summary};
+use crate::session::{Owner, clean};
+use crate::settings::Mode;
+
+/// Bytes of a sentence at most.
+const SENTENCE_MAX: usize = 4096;
+/// Names listed in a sentence; the field has more.
+const NAMES_MAX: usize = 5;
+
+/// What happened, for a person.
+pub fn sentence(event: &Event) -> String {
+    let told = match event {
+        Event::SessionReaped { .. }
+        | Event::SessionWouldReap { .. }
+        | Event::SessionSpared { .. }
+        | Event::ReapFailed { .. }
+        | Event::ReapCapped { .. }
+        | Event::StrayEnded { .. } => of_session(event),
+        Event::IloFull { .. }
+        | Event::IloUnreachable { .. }
+        | Event::IloReachable { .. }
+        | Event::LoginRejected { .. }
+        | Event::DeleteForbidden { .. }
+        | Event::CertificateChanged { .. }
+        | Event::ClockWrong { .. }
+        | Event::VisitBroken { .. } => of_ilo(event),
+        Event::DaemonReady { .. }
+        | Event::DaemonStopping { .. }
+        | Event::FleetSummary(_)
+        | Event::ConfigReloaded { .. }
+        | Event::ConfigRejected { .. }
+        | Event::TlsInsecure { .. }
+        | Event::CredentialSuspended { .. }
+        | Event::CredentialRestored { .. }
+        | Event::StateUnwritable { .. }
+        | Event::StateWritable { .. }
+        | Event::StateReset { .. }
+        | Event::EventsLost { .. } => of_daemon(event),
+    };
+    clean(&told, SENTENCE_MAX)
+}
+
+fn of_session(event: &Event) -> String {
+    match event {
+        Event::SessionReaped { at, case, gone } => reaped(at, case, *gone),
+        Event::SessionWouldReap { at, case } => {
+            format!("Would end {}: {}. It stays, because deleting is off here.", whose(at, case), found(case))
+        }
+        Event::SessionSpared { at, session, owner, why } => {
+            format!(
+                "Spared session {} of {} on {}: {}.",
+                name(session),
+                owned(owner.as_ref()),
+                name(&at.ilo),
+                prose(why)
+            )
+        }
+        Event::ReapFailed { at, session, status: Some(status), message_id } => {
+            let said = message_id.as_ref().map_or(String::new(), |id| format!(" ({})", name(id)));
+            format!(
+                "{} answered {status}{said} when session {} was to be ended. The next visit looks afresh.",
+                name(&at.ilo),
+                name(session)
+            )
+        }
+        Event::ReapFailed { at, session, status: None, .. } => format!(
+            "Session {} on {} was to be ended, but the answer was lost. The next visit tells whether it is gone.",
+            name(session),
+            name(&at.ilo)
+        ),
+        Event::ReapCapped { at, cap, wanted, done } => format!(
+            "The cap {} held deletions back on {}: {done} of {wanted} done. Later visits go on with what is still \
+             abandoned then; before raising the cap, look whether a rule finds too much.",
+            name(cap),
+            name(&at.ilo)
+        ),
+        Event::StrayEnded { at, session, why } => format!(
+            "Ended session {} on {}, one of our own that nobody holds any more: {}.",
+            name(session),
+            name(&at.ilo),
+            prose(why)
+        ),
+        _ => String::new(),
+    }
+}
+
+fn reaped(at: &Place, case: &Case, gone: Gone) -> String {
+    match gone {
+        Gone::Ended => format!("Ended {}: {}.", whose(at, case), found(case)),
+        Gone::AlreadyGone => {
+            format!("Was to end {}: {}. It had ended by itself when our request came.", whose(at, case), found(case))
+        }
+    }
+}
+
+fn of_ilo(event: &Event) -> String {
+    match event {
+        Event::IloFull { at, used, limit, detail } => full(at, *used, *limit, detail),
+        Event::IloUnreachable { at, cause, since, detail } => format!(
+            "{} has not been reached for {}: {} ({}). It is tried again, less often.",
+            name(&at.ilo),
+            span(*since),
+            advice(*cause),
+            prose(detail)
+        ),
+        Event::IloReachable { at, since } => format!("{} is reached again, after {}.", name(&at.ilo), span(*since)),
+        Event::LoginRejected { at, username, retry_in } => format!(
+            "{} rejected the login of {}. Check that the account exists there and may log in, and that the password \
+             is right; it is tried again in {}.",
+            name(&at.ilo),
+            name(username),
+            span(*retry_in)
+        ),
+        Event::DeleteForbidden { at, username } => format!(
+            "{} may not end the sessions of others on {}. Give that account the privilege \
+             \"{PRIVILEGE_TO_END_OTHERS}\" there.",
+            name(username),
+            name(&at.ilo)
+        ),
+        Event::CertificateChanged { at, .. } => format!(
+            "{} shows another certificate than the known one: nothing more is sent there. If it was renewed on \
+             purpose, run `ilo-reaper trust {} --write` and reload; if not, find out who answers at its address.",
+            name(&at.ilo),
+            name(&at.ilo)
+        ),
+        Event::ClockWrong { at, why, .. } => format!(
+            "The times that {} tells prove nothing: {}. Sessions there count as idle only while we see them stand \
+             still; set its clock (SNTP) right.",
+            name(&at.ilo),
+            prose(why)
+        ),
+        Event::VisitBroken { at, detail } => format!(
+            "Our own code failed while visiting {}: {}. That iLO is left alone until a restart; please report this \
+             as a bug.",
+            name(&at.ilo),
+            prose(detail)
+        ),
+        _ => String::new(),
+    }
+}
+
+fn full(at: &Place, used: Option<usize>, limit: Option<usize>, detail: &str) -> String {
+    let taken = match (used, limit) {
+        (Some(used), Some(limit)) => format!("{used} of {limit} places taken"),
+        (Some(used), None) => format!("{used} places taken"),
+        (None, _) => String::from("how many are on is not known"),
+    };
+    format!(
+        "The session table of {} is full ({taken}): it refused our login ({}), and refuses everybody else's. Whoever \
+         is still logged in there can end sessions; else wait for its idle time-out, or reset the iLO from its server.",
+        name(&at.ilo),
+        prose(detail)
+    )
+}
+
+fn of_daemon(event: &Event) -> String {
+    match event {
+        Event::DaemonReady { version, ilos, mode } => {
+            let deletes = match mode {
+                Mode::Observe => "it tells what would go and deletes nothing",
+                Mode::Enforce => "it deletes what the rules find",
+            };
+            format!("ilo-reaper {} guards {}: {deletes}.", name(version), ilos_of(*ilos))
+        }
+        Event::DaemonStopping { version, .. } => format!("ilo-reaper {} stops.", name(version)),
+        Event::FleetSummary(summary) => heartbeat(summary),
+        Event::ConfigReloaded { added, removed, changed, bolder } => {
+            let warned = match bolder.as_slice() {
+                [] => String::new(),
+                bolder => format!(" These now delete more than before: {}.", names(bolder)),
+            };
+            format!(
+                "The new configuration is in force: {} added, {removed} removed, {changed} changed.{warned}",
+                ilos_of(*added)
+            )
+        }
+        Event::ConfigRejected { file, line, column, mistake } => format!(
+            "The new configuration was refused and the old one stays in force; mend it and run `ilo-reaper reload`: \
+             {}{}: {}",
+            name(file),
+            position(*line, *column),
+            prose(mistake)
+        ),
+        Event::TlsInsecure { group, ilos } => format!(
+            "The passwords of group {} go to whoever answers at the addresses of its {} (tls: insecure). Run \
+             `ilo-reaper trust --write`, then set `tls: known`.",
+            name(group),
+            ilos_of(*ilos)
+        ),
+        Event::CredentialSuspended { credential, rejected_by, retry_in } => format!(
+            "{} was rejected by {}: no new login is made with it until one works, and one iLO is asked again in {}. \
+             Check the password and the account. Sessions that we hold go on.",
+            name(credential),
+            names(rejected_by),
+            span(*retry_in)
+        ),
+        Event::CredentialRestored { credential, accepted_by } => {
+            format!("{} works again: {} accepted it.", name(credential), name(accepted_by))
+        }
+        _ => of_state(event),
+    }
+}
+
+fn of_state(event: &Event) -> String {
+    match event {
+        Event::StateUnwritable { path, cause } => format!(
+            "The state can't be written ({}: {}), so nothing is deleted. Make room there, or mend its permissions.",
+            name(path),
+            prose(cause)
+        ),
+        Event::StateWritable { path } => format!("The state can be written again ({}).", name(path)),
+        Event::StateReset { path, cause } => format!(
+            "The state was unreadable ({}) and set aside as {}. Nothing is deleted until `ilo-reaper resume`; sessions \
+             of our own from before are not known any more and may still be in the tables.",
+            prose(cause),
+            name(path)
+        ),
+        Event::EventsLost { count: 1 } => String::from("An event was not written: the log did not take it."),
+        Event::EventsLost { count } => format!("{count} events were not written: the log did not take them."),
+        _ => String::new(),
+    }
+}
+
+fn heartbeat(summary: &Summary) -> String {
+    let Summary { ilos, visited, late, reaped, would_reap, unreachable } = summary;
+    format!(
+        "{}, {unreachable} out of reach. Visits: {visited} went well, {late} late. Sessions: {reaped} ended, \
+         {would_reap} would have gone.",
+        ilos_of(*ilos)
+    )
+}
+
+/// What to look at, where a visit fails.
+fn advice(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Dns => "its name has no address; check DNS and the spelling",
+        Cause::Refused => "it refuses connections; check address, port and firewall",
+        Cause::Timeout => "it did not answer in time; check cabling, firewall and whether it hangs",
+        Cause::Tls => "no TLS connection could be made; check what its port speaks",
+        Cause::Http => "it answers with an error",
+        Cause::Nonsense => "what it answers makes no sense; check that an iLO lives at that address",
+    }
+}
+
+fn whose(at: &Place, case: &Case) -> String {
+    let session = &case.session;
+    let origin = session.origin.map_or(String::from("an unknown address"), name);
+    format!(
+        "{} session {} of {} from {origin} on {}",
+        name(&session.kind),
+        name(&session.id),
+        owned(session.owner.as_ref()),
+        name(&at.ilo)
+    )
+}
+
+fn found(case: &Case) -> String {
+    match case.idle {
+        Some(idle) => format!("idle for {}, found by rule {}", span(idle), name(&case.rule)),
+        None => format!("found by rule {}", name(&case.rule)),
+    }
+}
+
+fn owned(owner: Option<&Owner>) -> String {
+    owner.map_or(String::from("an unknown account"), name)
+}
+
+fn names<T: Display>(all: &[T]) -> String {
+    let mut listed: Vec<String> = all.iter().take(NAMES_MAX).map(name).collect();
+    if all.len() > NAMES_MAX {
+        listed.push(format!("and {} more", all.len() - NAMES_MAX));
+    }
+    listed.join(", ")
+}
+
+fn position(line: Option<usize>, column: Option<usize>) -> String {
+    match (line, column) {
+        (Some(line), Some(column)) => format!(":{line}:{column}"),
+        (Some(line), None) => format!(":{line}"),
+        (None, _) => String::new(),
+    }
+}
+
+fn ilos_of(count: usize) -> String {
+    match count {
+        1 => String::from("1 iLO"),
+        _ => format!("{count} iLOs"),
+    }
+}
+
+/// A span as people write it, in whole seconds.
+fn span(length: Duration) -> String {
+    humantime::format_duration(Duration::from_secs(length.as_secs())).to_string()
+}
