@@ -1,1 +1,10 @@
 //! Stories: given a table of sessions, when the daemon ran, then these went and these stayed.
+//!
+//! Each runs the real loop, visit, policy and wire code against simulated iLOs, in virtual time and in one
+//! process. What happened is read from the simulator's own truth and request log.
+
+mod door;
+mod harness;
+mod limits;
+mod reap;
+mod spare;

@@ -1,0 +1,283 @@
+//! Our own session: one at most, through kills, lost replies and spurious refusals; none after a clean stop.
+
+use std::sync::Arc;
+
+use ilo_reaper::event::Event;
+use ilo_reaper::fleet::Command;
+use ilo_reaper::settings::OnStop;
+use ilo_sim::{Fault, FaultKind, Matcher};
+
+use crate::harness::{OURS, World, story};
+
+const SESSIONS: &str = "/redfish/v1/SessionService/Sessions/";
+
+fn lose_login() -> Fault {
+    Fault { on: Matcher::new(http::Method::POST, SESSIONS), what: FaultKind::LoseReply }
+}
+
+#[test]
+fn one_login_serves_for_days_and_a_clean_stop_leaves_nothing() {
+    story(|| async {
+        let world = World::of(&["r1", "r2", "r3"]);
+        let running = world.start();
+        world.pass(2 * 86_400).await;
+        for name in ["r1", "r2", "r3"] {
+            assert_eq!((world.logins(name), world.ours(name)), (1, 1), "{name}");
+        }
+        world.stop(running).await;
+        for name in ["r1", "r2", "r3"] {
+            assert_eq!(world.ours(name), 0, "{name}");
+            assert_eq!(world.state.remembered().values().filter(|memory| memory.held.is_some()).count(), 0);
+        }
+    });
+}
+
+#[test]
+fn a_calm_poll_is_one_request() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        world.leaked("r1", "svc-backup", 10);
+        let running = world.start();
+        world.pass(300).await;
+        let log = world.log("r1");
+        assert_eq!(log.iter().filter(|logged| logged.method == "GET" && logged.path == SESSIONS).count(), 5, "{log:?}");
+        assert_eq!(log.len(), 5 + 2, "and the root and the login, once");
+        world.stop(running).await;
+    });
+}
+
+#[test]
+fn after_a_kill_the_held_session_is_taken_up_again() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        for _ in 0..5 {
+            let running = world.start();
+            world.pass(200).await;
+            world.kill(running).await;
+        }
+        assert_eq!((world.logins("r1"), world.ours("r1")), (1, 1));
+        world.run(200).await;
+        assert_eq!((world.logins("r1"), world.ours("r1")), (1, 0));
+    });
+}
+
+/// Kills at every commit, before and after it: whatever was lost, we converge to one session.
+#[test]
+fn a_kill_at_any_write_leaves_one_session_after_two_visits() {
+    for after in [false, true] {
+        for at in 0..4 {
+            story(|| async move {
+                let mut world = World::of(&["r1"]);
+                world.leaked("r1", "svc-backup", 1200);
+                let running = world.start();
+                for _ in 0..at {
+                    world.pass(20).await;
+                }
+                if after { world.state.crash_after_next_commit() } else { world.state.crash_before_next_commit() }
+                world.pass(61).await;
+                world.kill(running).await;
+                let running = world.start();
+                world.pass(180).await;
+                assert_eq!(world.ours("r1"), 1, "after: {after}, at: {at}\n{}", world.story());
+                world.stop(running).await;
+                assert_eq!(world.ours("r1"), 0);
+            });
+        }
+    }
+}
+
+#[test]
+fn a_kill_between_login_and_its_record_leaves_a_stray_that_is_ended() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        let (state, running) = (world.state.clone(), world.start());
+        world.before(move |request, _, _| {
+            if request.method() == http::Method::POST {
+                state.crash_before_next_commit();
+            }
+        });
+        world.pass(61).await;
+        assert_eq!(world.ours("r1"), 1);
+        world.before(|_, _, _| {});
+        world.kill(running).await;
+        let running = world.start();
+        world.pass(120).await;
+        assert_eq!((world.logins("r1"), world.ours("r1")), (2, 1), "{}", world.story());
+        assert_eq!(world.heard("session.stray_ended").len(), 1);
+        world.stop(running).await;
+    });
+}
+
+#[test]
+fn a_login_whose_reply_is_lost_leaves_no_stray_after_two_visits() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        world.sky.ilo("r1").inject(lose_login());
+        let running = world.start();
+        world.pass(60).await;
+        assert_eq!(world.ours("r1"), 1, "a session that nobody holds");
+        world.pass(130).await;
+        assert_eq!((world.logins("r1"), world.ours("r1")), (2, 1), "{}", world.story());
+        world.stop(running).await;
+        assert_eq!(world.ours("r1"), 0);
+    });
+}
+
+#[test]
+fn lost_replies_in_a_row_do_not_fill_the_table() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        for _ in 0..50 {
+            world.sky.ilo("r1").inject(lose_login());
+        }
+        let running = world.start();
+        world.pass(3000).await;
+        assert_eq!(world.ours("r1"), 2, "{}", world.story());
+        let faults = world.sky.ilo("r1").pending_faults().count();
+        assert_eq!(faults, 48);
+        world.kill_only(running).await;
+    });
+}
+
+/// A person who uses our account is not us.
+#[test]
+fn a_session_of_our_account_that_no_lost_login_explains_lives() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        world.sky.ilo("r1").inject(lose_login());
+        let before = world.leaked("r1", OURS, 3600);
+        let running = world.start();
+        world.pass(200).await;
+        let after = world.leaked("r1", OURS, 0);
+        world.pass(7200).await;
+        assert!(world.lives("r1", &before) && world.lives("r1", &after), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+#[test]
+fn two_sessions_that_one_lost_login_could_explain_both_live() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        let twin = Arc::new(std::sync::Mutex::new(None));
+        let (theirs, mut done) = (Arc::clone(&twin), false);
+        world.sky.ilo("r1").inject(lose_login());
+        world.before(move |request, ilo, now| {
+            if request.method() == http::Method::POST && !done {
+                done = true;
+                let spec = ilo_sim::SessionSpec::rest(OURS, crate::harness::SCRIPT);
+                *theirs.lock().unwrap() = Some(ilo.admit(now, spec));
+            }
+        });
+        let running = world.start();
+        world.pass(600).await;
+        let twin = twin.lock().unwrap().clone().expect("there was a login");
+        assert!(world.lives("r1", &twin), "{}", world.story());
+        assert!(world.heard("session.stray_ended").is_empty());
+        world.stop(running).await;
+    });
+}
+
+#[test]
+fn a_refusal_of_a_good_session_costs_one_login_and_ends_the_old_one() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        let running = world.start();
+        world.pass(120).await;
+        let denied = http::Response::builder().status(401).body(bytes::Bytes::new()).unwrap();
+        let on = Matcher::new(http::Method::GET, SESSIONS);
+        world.sky.ilo("r1").inject(Fault { on, what: FaultKind::Answer(denied) });
+        world.pass(180).await;
+        assert_eq!((world.logins("r1"), world.ours("r1")), (2, 1), "{}", world.story());
+        assert!(world.heard("ilo.login_rejected").is_empty());
+        world.stop(running).await;
+    });
+}
+
+#[test]
+fn after_a_reboot_of_the_ilo_we_log_in_again_once() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        let running = world.start();
+        world.pass(120).await;
+        let now = world.sky.now();
+        world.sky.ilo("r1").reboot(now);
+        world.pass(900).await;
+        assert_eq!((world.logins("r1"), world.ours("r1")), (2, 1), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+#[test]
+fn on_stop_keep_leaves_the_session_for_the_next_start() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        world.settings.on_stop = OnStop::Keep;
+        world.run(90).await;
+        assert_eq!(world.ours("r1"), 1);
+        world.state = world.state.restarted();
+        world.settings.on_stop = OnStop::Logout;
+        world.run(90).await;
+        assert_eq!((world.logins("r1"), world.ours("r1")), (1, 0));
+    });
+}
+
+#[test]
+fn an_ilo_that_leaves_the_fleet_keeps_nothing_of_ours() {
+    story(|| async {
+        let world = World::of(&["r1", "r2"]);
+        let running = world.start();
+        world.pass(90).await;
+        let mut settings = world.settings.clone();
+        settings.targets.retain(|name, _| name.as_str() == "r1");
+        running.commands.send(Command::Replace(settings.into())).await.unwrap();
+        world.pass(5).await;
+        assert_eq!((world.ours("r1"), world.ours("r2")), (1, 0));
+        running.commands.send(Command::Replace(world.settings.clone().into())).await.unwrap();
+        world.pass(120).await;
+        assert_eq!((world.ours("r1"), world.ours("r2"), world.logins("r1"), world.logins("r2")), (1, 1, 1, 2));
+        world.stop(running).await;
+    });
+}
+
+#[test]
+fn an_ilo_that_leaves_and_returns_at_once_has_one_session_of_ours() {
+    story(|| async {
+        let world = World::of(&["r1", "r2"]);
+        let running = world.start();
+        world.pass(90).await;
+        let mut without = world.settings.clone();
+        without.targets.retain(|name, _| name.as_str() == "r1");
+        for _ in 0..20 {
+            running.commands.send(Command::Replace(without.clone().into())).await.unwrap();
+            running.commands.send(Command::Replace(world.settings.clone().into())).await.unwrap();
+        }
+        world.pass(600).await;
+        assert_eq!(world.ours("r2"), 1, "{}", world.story());
+        world.stop(running).await;
+        assert_eq!(world.ours("r2"), 0);
+    });
+}
+
+/// Nothing is sent that can't be recorded.
+#[test]
+fn a_state_that_can_not_be_written_stops_logins_and_deletions() {
+    story(|| async {
+        let world = World::of(&["r1", "r2"]);
+        let leaked = world.leaked("r1", "svc-backup", 0);
+        let running = world.start();
+        world.pass(90).await;
+        world.state.fail(true);
+        world.sky.ilo("r2").reboot(world.sky.now());
+        world.pass(1800).await;
+        assert!(world.lives("r1", &leaked), "{}", world.story());
+        assert_eq!(world.login_requests("r2"), 1);
+        assert_eq!(world.heard("state.unwritable").len(), 1, "{}", world.story());
+        world.state.fail(false);
+        world.pass(1300).await;
+        assert!(!world.lives("r1", &leaked), "{}", world.story());
+        assert_eq!((world.logins("r2"), world.ours("r2")), (2, 1));
+        assert!(matches!(world.heard("state.writable").as_slice(), [Event::StateWritable { .. }]));
+        world.stop(running).await;
+    });
+}

@@ -1,0 +1,310 @@
+//! The world of a story: simulated iLOs, a host, a state, and a fleet that can be started, stopped and killed.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use ilo_reaper::event::{Cause, Event, Tell};
+use ilo_reaper::fleet::{Command, First, Fleet, Start};
+use ilo_reaper::redfish::{ExchangeError, Patience, Peer, Transport};
+use ilo_reaper::secret::Secret;
+use ilo_reaper::session::{Kind, UserType};
+use ilo_reaper::settings::{
+    Authority, Caps, Conditions, Credential, CredentialId, IloName, Mode, OnStop, Policy, Poll, PressureSettings,
+    Report, Rule, Settings, Target, Trust,
+};
+use ilo_reaper::state::model::Model;
+use ilo_reaper::time::{HostClock, Timestamp};
+use ilo_sim::{Account, Delivery, Effect, Ilo, Logged, Moment, SessionId, SessionSpec, Spec};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// The host's clock when a story begins, and the iLOs' too unless the story says otherwise.
+pub const BEGIN_S: u64 = 1_750_709_294;
+/// Our account on every iLO.
+pub const OURS: &str = "svc-ilo-reaper";
+/// Where we come from.
+const US: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 200));
+/// Where a script comes from.
+pub const SCRIPT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 50));
+
+/// Runs a story on one thread, in virtual time.
+pub fn story<F: Future<Output = ()>>(tell: impl FnOnce() -> F) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(tell());
+}
+
+type Hook = Box<dyn FnMut(&Request<Bytes>, &mut Ilo, Moment) + Send>;
+
+/// Simulated iLOs, reached without a network.
+#[derive(Clone)]
+pub struct Sky {
+    ilos: Arc<BTreeMap<String, Mutex<Ilo>>>,
+    zero: Instant,
+    /// Called before an iLO handles a request of ours.
+    before: Arc<Mutex<Option<Hook>>>,
+}
+
+impl Sky {
+    pub fn now(&self) -> Moment {
+        Moment::from_secs(BEGIN_S) + self.zero.elapsed()
+    }
+
+    pub fn ilo(&self, name: &str) -> MutexGuard<'_, Ilo> {
+        self.ilos[name].lock().unwrap()
+    }
+}
+
+impl Transport for Sky {
+    async fn exchange(
+        &self,
+        peer: &Peer,
+        request: Request<Bytes>,
+        patience: Patience,
+    ) -> Result<Response<Bytes>, ExchangeError> {
+        let timeout = || Err(ExchangeError::Failed(Cause::Timeout, String::from("no answer in time")));
+        // Every exchange takes a while, so that things can happen meanwhile.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let reply = {
+            let now = self.now();
+            let mut ilo = self.ilo(&peer.authority.host);
+            if let Some(before) = self.before.lock().unwrap().as_mut() {
+                before(&request, &mut ilo, now);
+            }
+            ilo.handle(now, US, &request)
+        };
+        if reply.after > patience.total || reply.delivery == Delivery::Never {
+            tokio::time::sleep(patience.total).await;
+            return timeout();
+        }
+        tokio::time::sleep(reply.after).await;
+        match reply.delivery {
+            Delivery::Whole => Ok(reply.response),
+            _ => Err(ExchangeError::Failed(Cause::Http, String::from("the connection was closed"))),
+        }
+    }
+}
+
+/// Events as they were told, each with its time since the story began.
+#[derive(Clone)]
+pub struct Ear {
+    heard: Arc<Mutex<Vec<(Duration, Event)>>>,
+    zero: Instant,
+}
+
+impl Tell for Ear {
+    fn tell(&self, event: Event) {
+        self.heard.lock().unwrap().push((self.zero.elapsed(), event));
+    }
+}
+
+/// Everything that a story is about.
+pub struct World {
+    pub sky: Sky,
+    pub state: Model,
+    pub settings: Settings,
+    ear: Ear,
+}
+
+/// A fleet that runs.
+pub struct Running {
+    pub commands: mpsc::Sender<Command>,
+    task: JoinHandle<()>,
+}
+
+impl World {
+    /// iLOs of these names, in mode enforce, polled each minute, under the policy that is built in.
+    pub fn of(names: &[&str]) -> Self {
+        Self::with(names, |_| {})
+    }
+
+    /// The same, with changed simulated iLOs.
+    pub fn with(names: &[&str], change: impl Fn(&mut Spec)) -> Self {
+        let zero = Instant::now();
+        let ilos = names.iter().enumerate().map(|(number, name)| {
+            let mut spec = Spec {
+                accounts: vec![
+                    Account::administrator(OURS, "right"),
+                    Account::administrator("svc-backup", "secret123"),
+                    Account::administrator("alice", "secret123"),
+                ],
+                limit: 10,
+                session_timeout_min: 0,
+                seed: number as u64 + 1,
+                ..Spec::new(*name)
+            };
+            change(&mut spec);
+            ((*name).to_owned(), Mutex::new(Ilo::new(spec)))
+        });
+        let sky = Sky { ilos: Arc::new(ilos.collect()), zero, before: Arc::default() };
+        let ear = Ear { heard: Arc::default(), zero };
+        let settings = Settings {
+            poll: Poll::default(),
+            pressure: PressureSettings::default(),
+            caps: Caps::default(),
+            targets: names.iter().map(|name| (IloName::new(name), target(name))).collect(),
+            report: Report::default(),
+            on_stop: OnStop::Logout,
+        };
+        Self { sky, state: Model::default(), settings, ear }
+    }
+
+    /// Changes every target.
+    pub fn targets(&mut self, change: impl Fn(&mut Target)) {
+        for target in self.settings.targets.values_mut() {
+            let mut changed = Target::clone(target);
+            change(&mut changed);
+            *target = Arc::new(changed);
+        }
+    }
+
+    /// Changes the policy of every target.
+    pub fn policy(&mut self, change: impl Fn(&mut Policy)) {
+        self.targets(|target| {
+            let mut policy = Policy::clone(&target.policy);
+            change(&mut policy);
+            target.policy = Arc::new(policy);
+        });
+    }
+
+    /// What happens before an iLO handles each request of ours from now on.
+    pub fn before(&self, hook: impl FnMut(&Request<Bytes>, &mut Ilo, Moment) + Send + 'static) {
+        *self.sky.before.lock().unwrap() = Some(Box::new(hook));
+    }
+
+    /// Puts a token session of a script into the table, that logged in and was last used so long ago.
+    pub fn leaked(&self, ilo: &str, owner: &str, ago_s: u64) -> SessionId {
+        self.admit(ilo, SessionSpec::rest(owner, SCRIPT), ago_s)
+    }
+
+    /// Puts any session into the table.
+    pub fn admit(&self, ilo: &str, spec: SessionSpec, ago_s: u64) -> SessionId {
+        let then = Moment::from_secs(BEGIN_S + self.ear.zero.elapsed().as_secs() - ago_s);
+        self.sky.ilo(ilo).admit(then, spec)
+    }
+
+    /// Whether a session lives.
+    pub fn lives(&self, ilo: &str, id: &SessionId) -> bool {
+        self.sky.ilo(ilo).session(id, self.sky.now()).is_some()
+    }
+
+    /// Our own sessions on an iLO.
+    pub fn ours(&self, ilo: &str) -> usize {
+        self.sky.ilo(ilo).sessions(self.sky.now()).filter(|session| session.owner == OURS).count()
+    }
+
+    /// The iLO's log of requests.
+    pub fn log(&self, ilo: &str) -> Vec<Logged> {
+        self.sky.ilo(ilo).log().to_vec()
+    }
+
+    /// Logins of ours that made a session.
+    pub fn logins(&self, ilo: &str) -> usize {
+        self.log(ilo).iter().filter(|logged| matches!(logged.effect, Some(Effect::LoggedIn { .. }))).count()
+    }
+
+    /// Login requests of ours, whatever came of them.
+    pub fn login_requests(&self, ilo: &str) -> usize {
+        self.log(ilo).iter().filter(|logged| logged.method == "POST").count()
+    }
+
+    /// Starts the fleet.
+    pub fn start(&self) -> Running {
+        let (commands, receiver) = mpsc::channel(16);
+        let sky = self.sky.clone();
+        let clock = {
+            let zero = self.sky.zero;
+            HostClock::from(move || {
+                let now_s = BEGIN_S + zero.elapsed().as_secs();
+                Timestamp::from_unix_s(i64::try_from(now_s).unwrap())
+            })
+        };
+        let fleet = Fleet::new(Start {
+            settings: Arc::new(self.settings.clone()),
+            observing: None,
+            remembered: self.state.remembered(),
+            transport: sky,
+            state: self.state.clone(),
+            state_path: String::from("state"),
+            clock,
+            teller: Arc::new(self.ear.clone()),
+            first: First::Spread,
+        });
+        Running { commands, task: tokio::spawn(fleet.run(receiver)) }
+    }
+
+    /// Lets time pass.
+    pub async fn pass(&self, seconds: u64) {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+
+    /// Stops the fleet cleanly.
+    pub async fn stop(&self, running: Running) {
+        running.commands.send(Command::Drain).await.unwrap();
+        running.task.await.unwrap();
+    }
+
+    /// Kills the fleet: nothing more is done, and only what was committed stays.
+    pub async fn kill(&mut self, running: Running) {
+        self.kill_only(running).await;
+        self.state = self.state.restarted();
+    }
+
+    /// Kills the fleet at the end of a story.
+    pub async fn kill_only(&self, running: Running) {
+        running.task.abort();
+        assert!(running.task.await.unwrap_err().is_cancelled());
+    }
+
+    /// Starts the fleet, lets it run so long, and stops it cleanly.
+    pub async fn run(&self, seconds: u64) {
+        let running = self.start();
+        self.pass(seconds).await;
+        self.stop(running).await;
+    }
+
+    /// The events of this name.
+    pub fn heard(&self, name: &str) -> Vec<Event> {
+        let heard = self.ear.heard.lock().unwrap();
+        heard.iter().map(|(_, event)| event).filter(|event| event.name() == name).cloned().collect()
+    }
+
+    /// All events, for a failing test to show.
+    pub fn story(&self) -> String {
+        let heard = self.ear.heard.lock().unwrap();
+        heard.iter().map(|(at, event)| format!("{:>6} s {event:?}\n", at.as_secs())).collect()
+    }
+}
+
+fn target(name: &str) -> Arc<Target> {
+    Arc::new(Target {
+        name: IloName::new(name),
+        group: String::from("rack-1"),
+        authority: Authority { host: name.to_owned(), port: 443 },
+        credential: credential("right"),
+        trust: Trust::Insecure,
+        policy: Arc::new(ilo_reaper::config::built_in_policy()),
+        mode: Mode::Enforce,
+    })
+}
+
+/// Our account, with this password.
+pub fn credential(password: &str) -> Arc<Credential> {
+    Arc::new(Credential {
+        id: CredentialId(format!("{OURS} (test)")),
+        username: OURS.to_owned(),
+        password: Secret::new(password.to_owned()),
+    })
+}
+
+/// A rule about token sessions of local accounts.
+pub fn rule(id: &str, change: impl FnOnce(&mut Conditions)) -> Rule {
+    let mut conditions = Conditions { kinds: vec![Kind::Rest], user_types: vec![UserType::Local], ..Default::default() };
+    change(&mut conditions);
+    Rule { id: id.to_owned(), conditions, keep_latest: None, down_to: None }
+}

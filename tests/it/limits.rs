@@ -1,0 +1,142 @@
+//! Passwords, sick iLOs, and not doing everything at once.
+
+use ilo_reaper::event::{Cause, Event};
+use ilo_reaper::fleet::Command;
+use ilo_sim::{Fault, FaultKind, Matcher};
+
+use crate::harness::{World, credential, story};
+
+fn fleet_of(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("r{number:04}")).collect()
+}
+
+#[test]
+fn a_wrong_password_is_tried_once_and_then_after_growing_waits() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        world.targets(|target| target.credential = credential("wrong"));
+        let running = world.start();
+        let mut tries = Vec::new();
+        for minutes in [5, 10, 25, 45, 90] {
+            world.pass(minutes * 60).await;
+            tries.push(world.login_requests("r1"));
+        }
+        assert_eq!(tries, [1, 2, 3, 4, 5], "{}", world.story());
+        assert_eq!(world.heard("ilo.login_rejected").len(), 5);
+        world.stop(running).await;
+    });
+}
+
+#[test]
+fn a_thousand_ilos_with_one_wrong_password_see_three_tries_in_all() {
+    story(|| async {
+        let names = fleet_of(1000);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut world = World::of(&names);
+        world.targets(|target| target.credential = credential("wrong"));
+        let running = world.start();
+        world.pass(590).await;
+        let tries = |world: &World| names.iter().map(|name| world.login_requests(name)).sum::<usize>();
+        assert_eq!(tries(&world), 3);
+        let heard = world.heard("credential.suspended");
+        assert!(matches!(heard.as_slice(), [Event::CredentialSuspended { rejected_by, .. }] if rejected_by.len() == 3));
+
+        world.targets(|target| target.credential = credential("right"));
+        running.commands.send(Command::Replace(world.settings.clone().into())).await.unwrap();
+        world.pass(1300).await;
+        assert_eq!(names.iter().map(|name| world.ours(name)).sum::<usize>(), 1000, "a configuration that changed is tried");
+        world.stop(running).await;
+        assert_eq!(names.iter().map(|name| world.ours(name)).sum::<usize>(), 0);
+    });
+}
+
+#[test]
+fn held_sessions_go_on_while_a_password_is_suspended() {
+    story(|| async {
+        let world = World::of(&["r1", "r2", "r3", "r4", "r5"]);
+        let running = world.start();
+        world.pass(120).await;
+        for name in ["r1", "r2", "r3"] {
+            let now = world.sky.now();
+            let mut ilo = world.sky.ilo(name);
+            ilo.set_password(crate::harness::OURS, "changed");
+            ilo.reboot(now);
+        }
+        let leaked = world.leaked("r4", "svc-backup", 0);
+        world.pass(2000).await;
+        assert!(!world.lives("r4", &leaked), "{}", world.story());
+        assert_eq!((world.logins("r4"), world.logins("r5")), (1, 1));
+        world.stop(running).await;
+    });
+}
+
+#[test]
+fn an_ilo_that_does_not_answer_is_told_after_three_visits_and_once() {
+    story(|| async {
+        let world = World::of(&["r1", "r2"]);
+        for _ in 0..6 {
+            world.sky.ilo("r1").inject(Fault { on: Matcher::any(), what: FaultKind::Hang });
+        }
+        let running = world.start();
+        world.pass(130).await;
+        assert!(world.heard("ilo.unreachable").is_empty());
+        world.pass(3600).await;
+        let heard = world.heard("ilo.unreachable");
+        assert!(matches!(heard.as_slice(), [Event::IloUnreachable { cause: Cause::Timeout, .. }]), "{heard:?}");
+        assert_eq!(world.heard("ilo.reachable").len(), 1);
+        world.stop(running).await;
+    });
+}
+
+#[test]
+fn the_dead_delay_nobody() {
+    story(|| async {
+        let names = fleet_of(400);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let world = World::of(&names);
+        for name in &names[..120] {
+            for _ in 0..1000 {
+                world.sky.ilo(name).inject(Fault { on: Matcher::any(), what: FaultKind::Hang });
+            }
+        }
+        let running = world.start();
+        world.pass(1800).await;
+        for name in &names[120..] {
+            let polls = world.log(name).iter().filter(|logged| logged.path.ends_with("/Sessions/")).count();
+            assert!(polls >= 30, "{name}: {polls}");
+        }
+        assert_eq!(world.heard("ilo.unreachable").len(), 120);
+        world.stop(running).await;
+    });
+}
+
+#[test]
+fn a_full_table_is_told_and_entered_when_a_place_is_free() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        let crowd: Vec<_> = (0..10).map(|number| world.leaked("r1", "svc-backup", 2000 + number)).collect();
+        let running = world.start();
+        world.pass(120).await;
+        assert_eq!(world.heard("ilo.full").len(), 1, "{}", world.story());
+        assert_eq!(world.ours("r1"), 0);
+        world.sky.ilo("r1").end(&crowd[0]);
+        world.pass(1300).await;
+        assert_eq!(world.ours("r1"), 1, "{}", world.story());
+        assert!(crowd.iter().filter(|id| world.lives("r1", id)).count() <= 1, "and the crowd is gone, but for the newest");
+        world.stop(running).await;
+    });
+}
+
+#[test]
+fn the_heartbeat_counts_the_fleet() {
+    story(|| async {
+        let world = World::of(&["r1", "r2"]);
+        world.leaked("r1", "svc-backup", 1200);
+        world.sky.ilo("r2").inject(Fault { on: Matcher::any(), what: FaultKind::Hang });
+        world.run(301).await;
+        let heard = world.heard("fleet.summary");
+        let [Event::FleetSummary(summary)] = heard.as_slice() else { panic!("{heard:?}") };
+        assert_eq!((summary.ilos, summary.reaped, summary.late, summary.unreachable), (2, 1, 0, 0));
+        assert!((8..=10).contains(&summary.visited), "{summary:?}");
+    });
+}
