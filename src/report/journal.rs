@@ -10,7 +10,7 @@ use std::thread::{Builder, JoinHandle};
 
 use super::line::Format;
 use crate::event::{Event, Tell};
-use crate::time::Timestamp;
+use crate::time::{HostClock, Timestamp};
 
 /// Events that wait for the writer at most; a mass failure of a large fleet fits.
 pub const QUEUE_MAX: usize = 4096;
@@ -19,7 +19,7 @@ pub const QUEUE_MAX: usize = 4096;
 pub struct Journal {
     queue: Mutex<Queue>,
     lost: Arc<AtomicU64>,
-    now: fn() -> Timestamp,
+    now: HostClock,
 }
 
 /// Where events go until the end.
@@ -36,15 +36,18 @@ struct Told {
 
 impl Journal {
     /// Starts the thread that writes `format` to `output`, a line at a time. At most `queue_max` events wait.
-    pub fn start(
-        output: Box<dyn Write + Send>,
-        format: Format,
-        now: fn() -> Timestamp,
-        queue_max: usize,
-    ) -> io::Result<Self> {
+    pub fn start(output: Box<dyn Write + Send>, format: Format, now: HostClock, queue_max: usize) -> io::Result<Self> {
         let (sender, receiver) = sync_channel(queue_max);
         let lost = Arc::new(AtomicU64::new(0));
-        let scribe = Scribe { output, format, now, lost: Arc::clone(&lost), is_torn: false, since_lost: 0, queue_max };
+        let scribe = Scribe {
+            output,
+            format,
+            now: now.clone(),
+            lost: Arc::clone(&lost),
+            is_torn: false,
+            since_lost: 0,
+            queue_max,
+        };
         let thread = Builder::new().name(String::from("journal")).spawn(move || scribe.write_all_of(&receiver))?;
         Ok(Self { queue: Mutex::new(Queue::Open(sender, thread)), lost, now })
     }
@@ -63,7 +66,7 @@ impl Journal {
 
 impl Tell for Journal {
     fn tell(&self, event: Event) {
-        let told = Told { event, at: (self.now)() };
+        let told = Told { event, at: self.now.now() };
         // Held for one try_send, which never waits: tellers hold each other up for nanoseconds.
         let is_taken = match &*self.queue.lock().unwrap_or_else(PoisonError::into_inner) {
             Queue::Open(sender, _) => sender.try_send(told).is_ok(),
@@ -79,7 +82,7 @@ impl Tell for Journal {
 struct Scribe {
     output: Box<dyn Write + Send>,
     format: Format,
-    now: fn() -> Timestamp,
+    now: HostClock,
     lost: Arc<AtomicU64>,
     /// The last write failed, perhaps in the middle of a line.
     is_torn: bool,
@@ -116,7 +119,7 @@ impl Scribe {
     fn tell_lost(&mut self) {
         self.since_lost = 0;
         let count = self.lost.swap(0, Ordering::Relaxed);
-        if count > 0 && self.write(&Event::EventsLost { count }, (self.now)()).is_err() {
+        if count > 0 && self.write(&Event::EventsLost { count }, self.now.now()).is_err() {
             self.lost.fetch_add(count, Ordering::Relaxed);
         }
     }

@@ -217,8 +217,8 @@ fn of_state(event: &Event) -> String {
         ),
         Event::StateWritable { path } => format!("The state can be written again ({}).", name(path)),
         Event::StateReset { path, cause } => format!(
-            "The state was unreadable ({}) and set aside as {}. Nothing is deleted until `ilo-reaper resume`; sessions \
-             of our own from before are not known any more and may still be in the tables.",
+            "The state was unreadable, in whole or in part ({}); what is left of it: {}. Nothing is deleted until \
+             `ilo-reaper resume`; sessions of our own that were forgotten may still be in the tables.",
             prose(cause),
             name(path)
         ),

@@ -14,7 +14,7 @@ use super::*;
 use crate::event::{Case, Cause, Event, Gone, Place, Summary, Tell};
 use crate::session::{Kind, Owner, Session, SessionId, UserType};
 use crate::settings::{CredentialId, Fingerprint, IloName, LogFormat, Mode};
-use crate::time::Timestamp;
+use crate::time::{HostClock, Timestamp};
 
 fn noon() -> Timestamp {
     Timestamp::parse_rfc3339("2026-11-24T12:00:00Z").expect("a time")
@@ -179,7 +179,7 @@ fn every_event_as_text_and_for_the_journal() {
         notice "svc-ilo-reaper (/etc/ilo-reaper/secrets/rack-1)" works again: db-1 accepted it. event=credential.restored credential="svc-ilo-reaper (/etc/ilo-reaper/secrets/rack-1)" accepted_by=db-1
         err The state can't be written (/var/lib/ilo-reaper/state.db: database or disk is full), so nothing is deleted. Make room there, or mend its permissions. event=state.unwritable path=/var/lib/ilo-reaper/state.db cause="database or disk is full"
         notice The state can be written again (/var/lib/ilo-reaper/state.db). event=state.writable path=/var/lib/ilo-reaper/state.db
-        crit The state was unreadable (file is not a database) and set aside as /var/lib/ilo-reaper/state.db.bad-1. Nothing is deleted until `ilo-reaper resume`; sessions of our own from before are not known any more and may still be in the tables. event=state.reset path=/var/lib/ilo-reaper/state.db.bad-1 cause="file is not a database"
+        crit The state was unreadable, in whole or in part (file is not a database); what is left of it: /var/lib/ilo-reaper/state.db.bad-1. Nothing is deleted until `ilo-reaper resume`; sessions of our own that were forgotten may still be in the tables. event=state.reset path=/var/lib/ilo-reaper/state.db.bad-1 cause="file is not a database"
         warning 7 events were not written: the log did not take them. event=events.lost count=7
         err Our own code failed while visiting db-1: index out of bounds. That iLO is left alone until a restart; please report this as a bug. event=visit.broken ilo=db-1 group=rack-1 detail="index out of bounds"
     "#]].assert_eq(&text);
@@ -395,7 +395,7 @@ fn gated(queue_max: usize) -> Gated {
     let (let_go, go) = channel();
     let page = Arc::new(Mutex::new(String::new()));
     let gate = Gate { came, go, page: Arc::clone(&page) };
-    let journal = Journal::start(Box::new(gate), Format::Json, noon, queue_max).expect("a thread");
+    let journal = Journal::start(Box::new(gate), Format::Json, HostClock::from(noon), queue_max).expect("a thread");
     Gated { journal, has_come, let_go, page }
 }
 
