@@ -5,12 +5,15 @@
 //! it is relied on. [`State`] is a seam: `SQLite` on a thread of its own in the daemon, a model in
 //! simulation.
 
+pub mod model;
+pub mod sqlite;
+
 use std::fmt;
 use std::future::Future;
 
 use crate::event::{Case, Gone};
 use crate::secret::Secret;
-use crate::session::{Owner, SessionId};
+use crate::session::{FOREIGN_TEXT_MAX, Owner, SessionId, clean};
 use crate::settings::{Authority, IloName};
 use crate::time::Timestamp;
 
@@ -110,4 +113,49 @@ pub trait State: Clone + Send + Sync + 'static {
 
     /// Writes how a record ended.
     fn settle(&self, id: RecordId, settled: Settled) -> impl Future<Output = Result<(), Unwritable>> + Send;
+}
+
+/// Bytes of a token at most; those of iLOs have 32.
+const TOKEN_MAX: usize = 4096;
+
+// What makes sense. It is asked twice, of what is to be kept and of what is read back, so that nothing is
+// kept that would not come back.
+
+impl Memory {
+    fn is_sound(&self) -> bool {
+        self.held.as_ref().is_none_or(Held::is_sound)
+            && self.intents.iter().all(Intent::is_sound)
+            && self.former.iter().all(|session| session.segment().is_some())
+    }
+}
+
+impl Held {
+    fn is_sound(&self) -> bool {
+        let token = self.token.reveal();
+        let is_token = (1..=TOKEN_MAX).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic());
+        is_token
+            && self.session.segment().is_some()
+            && is_name(&self.account.to_string())
+            && is_name(&self.authority.host)
+            && self.authority.port > 0
+    }
+}
+
+impl Intent {
+    fn is_sound(&self) -> bool {
+        is_name(&self.account.to_string()) && self.from <= self.to
+    }
+}
+
+/// Whether a text can be a name of something: harmless, not empty, not too long.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && clean(text, FOREIGN_TEXT_MAX) == text
+}
+
+/// Refuses what makes no sense; without a word of it, since a token may be in it.
+fn keepable(ilo: &IloName, memory: &Memory) -> Result<(), Unwritable> {
+    if is_name(ilo.as_str()) && memory.is_sound() {
+        return Ok(());
+    }
+    Err(Unwritable(format!("what is to be remembered of {} makes no sense", clean(ilo.as_str(), FOREIGN_TEXT_MAX))))
 }

@@ -1,0 +1,275 @@
+//! The tables: what is written into them, and how what is read back is judged.
+//!
+//! `SQLite` does not see a bit that flips inside a value, so rows that a login or a DELETE may rest on carry
+//! a seal, a hash of their values. It tells damage, not malice: who can write here, can seal too.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ring::digest::{Context, SHA256};
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Row, params, params_from_iter};
+
+use crate::secret::Secret;
+use crate::session::{Owner, SessionId};
+use crate::settings::{Authority, IloName};
+use crate::state::{Held, Intent, Memory, Record, RecordId, Settled, Unwritable, is_name};
+use crate::time::Timestamp;
+
+/// Marks a database as ours in its header: `iLOr`.
+pub(super) const APPLICATION_ID: i32 = 0x694c_4f72;
+/// Grows by one with each change of the tables.
+pub(super) const SCHEMA_VERSION: i32 = 1;
+
+/// Times are seconds since 1970, those of sessions by the iLO's clock, `at_s` by the host's.
+pub(super) const SCHEMA: &str = "
+CREATE TABLE held (ilo TEXT PRIMARY KEY, session TEXT NOT NULL, token TEXT NOT NULL, account TEXT NOT NULL,
+    host TEXT NOT NULL, port INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;
+CREATE TABLE intents (ilo TEXT NOT NULL, account TEXT NOT NULL, from_s INTEGER NOT NULL, to_s INTEGER NOT NULL,
+    seal BLOB NOT NULL) STRICT;
+CREATE INDEX intents_by_ilo ON intents (ilo);
+CREATE TABLE former (ilo TEXT NOT NULL, session TEXT NOT NULL, seal BLOB NOT NULL) STRICT;
+CREATE INDEX former_by_ilo ON former (ilo);
+CREATE TABLE suspects (ilo TEXT NOT NULL, session TEXT NOT NULL, seal BLOB NOT NULL) STRICT;
+CREATE INDEX suspects_by_ilo ON suspects (ilo);
+CREATE TABLE learned (ilo TEXT PRIMARY KEY, expands INTEGER, clock_offset_s INTEGER, seal BLOB NOT NULL) STRICT;
+CREATE TABLE deletions (id INTEGER PRIMARY KEY, at_s INTEGER NOT NULL, ilo TEXT NOT NULL, group_name TEXT NOT NULL,
+    session TEXT NOT NULL, owner TEXT, origin TEXT, kind TEXT NOT NULL, user_type TEXT NOT NULL, age_s INTEGER,
+    idle_s INTEGER, login_s INTEGER, access_s INTEGER, rule TEXT NOT NULL, why TEXT NOT NULL, used INTEGER NOT NULL,
+    max_places INTEGER, settled TEXT NOT NULL DEFAULT 'pending', detail TEXT) STRICT;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+";
+
+/// The tables of which a [`Memory`] is put together.
+const MEMORY_TABLES: [&str; 5] = ["held", "intents", "former", "suspects", "learned"];
+
+/// Replaces what is remembered of `ilo`.
+pub(super) fn save(db: &Connection, ilo: &IloName, memory: &Memory) -> rusqlite::Result<()> {
+    let ilo = ilo.as_str();
+    for table in MEMORY_TABLES {
+        db.execute(&format!("DELETE FROM {table} WHERE ilo = ?1"), [ilo])?;
+    }
+    if let Some(Held { session, token, account, authority }) = &memory.held {
+        let (session, account) = (session.to_string(), account.to_string());
+        put(db, "held", &[&ilo, &session, &token.reveal(), &account, &authority.host, &authority.port])?;
+    }
+    for Intent { account, from, to } in &memory.intents {
+        put(db, "intents", &[&ilo, &account.to_string(), &from.unix_s(), &to.unix_s()])?;
+    }
+    for session in &memory.former {
+        put(db, "former", &[&ilo, &session.to_string()])?;
+    }
+    for session in &memory.suspects {
+        put(db, "suspects", &[&ilo, &session.to_string()])?;
+    }
+    if memory.expands.is_some() || memory.clock_offset_s.is_some() {
+        put(db, "learned", &[&ilo, &memory.expands, &memory.clock_offset_s])?;
+    }
+    Ok(())
+}
+
+/// Inserts a row and its seal.
+fn put(db: &Connection, table: &str, values: &[&dyn ToSql]) -> rusqlite::Result<()> {
+    let mut seal = Seal::of(table);
+    for value in values {
+        match value.to_sql()? {
+            ToSqlOutput::Borrowed(value) => seal.add(value),
+            ToSqlOutput::Owned(value) => seal.add(ValueRef::from(&value)),
+            // No other kind is compiled in; were one, its row would be unsound when read, never wrong.
+            _ => {}
+        }
+    }
+    let seal = seal.close();
+    let places = vec!["?"; values.len() + 1].join(", ");
+    let row = values.iter().copied().chain([&seal as &dyn ToSql]);
+    db.execute(&format!("INSERT INTO {table} VALUES ({places})"), params_from_iter(row)).map(|_| ())
+}
+
+/// A hash over the values of a row.
+struct Seal(Context);
+
+impl Seal {
+    fn of(table: &str) -> Self {
+        let mut seal = Self(Context::new(&SHA256));
+        seal.add(ValueRef::Text(table.as_bytes()));
+        seal
+    }
+
+    /// Adds a value with its kind and length, so that no two rows hash the same bytes.
+    fn add(&mut self, value: ValueRef<'_>) {
+        let (kind, bytes): (u8, &[u8]) = match value {
+            ValueRef::Null => (0, &[]),
+            ValueRef::Integer(number) => return self.add_bytes(1, &number.to_le_bytes()),
+            ValueRef::Real(number) => return self.add_bytes(2, &number.to_le_bytes()),
+            ValueRef::Text(text) => (3, text),
+            ValueRef::Blob(blob) => (4, blob),
+        };
+        self.add_bytes(kind, bytes);
+    }
+
+    fn add_bytes(&mut self, kind: u8, bytes: &[u8]) {
+        self.0.update(&[kind]);
+        self.0.update(&bytes.len().to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    /// Half of the hash is plenty.
+    fn close(self) -> Vec<u8> {
+        self.0.finish().as_ref().iter().copied().take(16).collect()
+    }
+}
+
+/// Writes a record that is not settled yet.
+pub(super) fn record(db: &Connection, record: &Record) -> rusqlite::Result<RecordId> {
+    let (case, session) = (&record.case, &record.case.session);
+    let values: [&dyn ToSql; 16] = [
+        &record.at.unix_s(),
+        &record.ilo.as_str(),
+        &record.group,
+        &session.id.to_string(),
+        &session.owner.as_ref().map(Owner::to_string),
+        &session.origin.map(|origin| origin.to_string()),
+        &session.kind.to_string(),
+        &session.user_type.to_string(),
+        &case.age.map(seconds),
+        &case.idle.map(seconds),
+        &session.login.map(Timestamp::unix_s),
+        &session.access.map(Timestamp::unix_s),
+        &case.rule,
+        &case.why,
+        &count(case.used),
+        &case.limit.map(count),
+    ];
+    db.execute(
+        "INSERT INTO deletions (at_s, ilo, group_name, session, owner, origin, kind, user_type, age_s, idle_s, \
+         login_s, access_s, rule, why, used, max_places) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        values,
+    )?;
+    Ok(RecordId(db.last_insert_rowid()))
+}
+
+fn seconds(span: Duration) -> i64 {
+    i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Writes how a record ended.
+pub(super) fn settle(db: &Connection, id: RecordId, settled: &Settled) -> Result<(), Unwritable> {
+    let (name, detail) = match settled {
+        Settled::Gone(gone) => (gone.name(), None),
+        Settled::Spared(why) => ("spared", Some(why.clone())),
+        Settled::Refused(status) => ("refused", Some(status.to_string())),
+        Settled::Unknown => ("unknown", None),
+        Settled::HeldBack(cap) => ("held_back", Some((*cap).to_owned())),
+    };
+    let changed =
+        db.execute("UPDATE deletions SET settled = ?2, detail = ?3 WHERE id = ?1", params![id.0, name, detail]);
+    match changed {
+        Ok(0) => Err(Unwritable(String::from("there is no such record"))),
+        Ok(_) => Ok(()),
+        Err(error) => Err(Unwritable(error.to_string())),
+    }
+}
+
+/// Keeps the `keep` newest records.
+pub(super) fn trim(db: &Connection, keep: i64) -> rusqlite::Result<()> {
+    db.execute("DELETE FROM deletions WHERE id <= (SELECT max(id) FROM deletions) - ?1", [keep]).map(|_| ())
+}
+
+/// What a database remembers.
+#[derive(Default)]
+pub(super) struct Remembered {
+    /// By iLO.
+    pub(super) memories: BTreeMap<IloName, Memory>,
+    /// Rows that make no sense: the table, and the row's place in it.
+    pub(super) unsound: Vec<(&'static str, i64)>,
+}
+
+impl Remembered {
+    /// Reads everything; fails only where the database itself does.
+    pub(super) fn read(db: &Connection) -> rusqlite::Result<Self> {
+        let mut read = Self::default();
+        read.each(db, "held", |row, memory| {
+            let account = Owner::new(&row.text(3)?);
+            let authority = Authority { host: row.text(4)?, port: u16::try_from(row.number(5)?).ok()? };
+            let token = Secret::new(row.text(2)?);
+            let held = Held { session: SessionId::read(&row.text(1)?), token, account, authority };
+            memory.held = Some(Some(held).filter(Held::is_sound)?);
+            Some(())
+        })?;
+        read.each(db, "intents", |row, memory| {
+            let [from, to] = [row.number(2)?, row.number(3)?].map(Timestamp::from_unix_s);
+            let intent = Intent { account: Owner::new(&row.text(1)?), from, to };
+            memory.intents.push(Some(intent).filter(Intent::is_sound)?);
+            Some(())
+        })?;
+        read.each(db, "former", |row, memory| {
+            let session = SessionId::read(&row.text(1)?);
+            session.segment()?;
+            memory.former.push(session);
+            Some(())
+        })?;
+        read.each(db, "suspects", |row, memory| {
+            memory.suspects.push(SessionId::read(&row.text(1)?));
+            Some(())
+        })?;
+        read.each(db, "learned", |row, memory| {
+            memory.expands = row.number(1).map(|expands| expands != 0);
+            memory.clock_offset_s = row.number(2);
+            Some(())
+        })?;
+        Ok(read)
+    }
+
+    /// Adds each row of a table whose seal is whole to the memory of its iLO.
+    fn each(
+        &mut self,
+        db: &Connection,
+        table: &'static str,
+        add: impl Fn(&Sealed<'_>, &mut Memory) -> Option<()>,
+    ) -> rusqlite::Result<()> {
+        let mut statement = db.prepare(&format!("SELECT *, rowid FROM {table} ORDER BY rowid"))?;
+        let columns = statement.column_count() - 1;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let sound = Sealed::open(row, table, columns).and_then(|row| {
+                let ilo = IloName::new(&row.text(0).filter(|name| is_name(name))?);
+                let mut memory = self.memories.get(&ilo).cloned().unwrap_or_default();
+                add(&row, &mut memory)?;
+                Some((ilo, memory))
+            });
+            match sound {
+                Some((ilo, memory)) => drop(self.memories.insert(ilo, memory)),
+                None => self.unsound.push((table, row.get(columns)?)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A row whose seal is whole.
+struct Sealed<'a>(&'a Row<'a>);
+
+impl<'a> Sealed<'a> {
+    fn open(row: &'a Row<'a>, table: &str, columns: usize) -> Option<Self> {
+        let mut seal = Seal::of(table);
+        for column in 0..columns.checked_sub(1)? {
+            seal.add(row.get_ref(column).ok()?);
+        }
+        let written: Vec<u8> = row.get(columns - 1).ok()?;
+        (seal.close() == written).then_some(Self(row))
+    }
+
+    fn text(&self, column: usize) -> Option<String> {
+        self.0.get(column).ok()
+    }
+
+    /// `None` where it is null, and where it is no number.
+    fn number(&self, column: usize) -> Option<i64> {
+        self.0.get(column).ok()
+    }
+}
