@@ -1,1 +1,195 @@
-//! To be filled.
+//! The daemon: configuration, state, log and loop, started and stopped in order.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::config::{self, Loaded, Mistake, Surroundings};
+use crate::event::{Event, Teller};
+use crate::fleet::{Command, First, Fleet, Start};
+use crate::redfish::Https;
+use crate::settings::{Mode, Settings, Trust};
+use crate::signals::{self, Listening, Wish};
+use crate::state::sqlite::{OpenError, Opened, Sqlite, StateThread};
+use crate::time::{HostClock, host_now};
+
+/// What nothing is deleted for after the state was found unreadable.
+const STATE_LOST: &str = "the state was unreadable and set aside; `ilo-reaper resume` lets deletions begin again";
+
+/// Where a daemon finds its things.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The configuration's main file.
+    pub config: PathBuf,
+    /// The directory of the state.
+    pub state: PathBuf,
+    /// What the configuration needs to know of the process.
+    pub surroundings: Surroundings,
+}
+
+/// Why a daemon did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The configuration is wrong.
+    Mistakes(Vec<Mistake>),
+    /// The state can't be used.
+    State(OpenError),
+    /// The system refused a thread, a signal or a runtime.
+    System(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mistakes(mistakes) => {
+                write!(f, "cannot use the configuration:")?;
+                mistakes.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
+            }
+            Self::State(error) => write!(f, "cannot use the state: {error}"),
+            Self::System(error) => write!(f, "cannot start: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+/// Loads the configuration.
+pub fn load(places: &Places) -> Result<Loaded, StartError> {
+    config::load(&places.config, &places.surroundings).map_err(StartError::Mistakes)
+}
+
+/// Opens the state, which is ours alone from here on.
+pub fn open(places: &Places) -> Result<Opened, StartError> {
+    Sqlite::open(&places.state, host_now()).map_err(StartError::State)
+}
+
+/// A runtime of one thread: the loop's.
+pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+/// Makes the fleet of a configuration and a state. The thread is to be waited for when the fleet is gone.
+pub fn fleet(
+    places: &Places,
+    settings: Settings,
+    opened: Opened,
+    teller: Teller,
+    first: First,
+) -> (Fleet<Https, Sqlite>, StateThread) {
+    if let Some(reset) = opened.reset {
+        teller.tell(Event::StateReset { path: reset.path.display().to_string(), cause: reset.cause });
+    }
+    let fleet = Fleet::new(Start {
+        settings: Arc::new(settings),
+        observing: opened.observing.then(|| STATE_LOST.to_owned()),
+        remembered: opened.remembered,
+        transport: Https::new(),
+        state: opened.state,
+        state_path: places.state.display().to_string(),
+        clock: HostClock::real(),
+        teller,
+        first,
+    });
+    (fleet, opened.thread)
+}
+
+/// Runs until a signal stops it.
+pub fn run(places: &Places, loaded: Loaded, opened: Opened, teller: &Teller) -> Result<(), StartError> {
+    let mut listening = signals::listen()?;
+    let runtime = runtime()?;
+    let (thread, ended) = runtime.block_on(async {
+        let settings = loaded.settings.clone();
+        let (fleet, thread) = fleet(places, loaded.settings, opened, Arc::clone(teller), First::Spread);
+        let (commands, receiver) = mpsc::channel(16);
+        let running = tokio::spawn(fleet.run(receiver));
+        tell_insecure(&settings, teller);
+        teller.tell(Event::DaemonReady { version: VERSION, ilos: settings.targets.len(), mode: mode(&settings) });
+        let settings = attend(places, settings, &mut listening, &commands, teller).await;
+        teller.tell(Event::DaemonStopping { version: VERSION, ilos: settings.targets.len(), mode: mode(&settings) });
+        // A loop that is gone needs no telling.
+        let _gone = commands.send(Command::Drain).await;
+        (thread, running.await.map_err(|error| StartError::System(io::Error::other(error))))
+    });
+    // Whoever still holds the state goes with the runtime.
+    drop(runtime);
+    thread.wait();
+    ended
+}
+
+/// This program's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Follows signals until one asks to stop. The configuration in force then.
+async fn attend(
+    places: &Places,
+    mut settings: Settings,
+    listening: &mut Listening,
+    commands: &mpsc::Sender<Command>,
+    teller: &Teller,
+) -> Settings {
+    while let Some(wish) = listening.wishes.recv().await {
+        match wish {
+            Wish::Stop => break,
+            Wish::Reload => {
+                let again = places.clone();
+                // Passwords and lists are read from disk, which the loop must not wait for.
+                let loaded = tokio::task::spawn_blocking(move || config::load(&again.config, &again.surroundings)).await;
+                match loaded {
+                    Ok(Ok(loaded)) => {
+                        tell_change(&settings, &loaded.settings, teller);
+                        tell_insecure(&loaded.settings, teller);
+                        settings = loaded.settings.clone();
+                        if commands.send(Command::Replace(Arc::new(loaded.settings))).await.is_err() {
+                            break;
+                        }
+                    }
+                    Ok(Err(mistakes)) => mistakes.into_iter().for_each(|mistake| tell_mistake(mistake, teller)),
+                    Err(_) => break,
+                }
+            }
+        }
+    }
+    settings
+}
+
+fn tell_change(old: &Settings, new: &Settings, teller: &Teller) {
+    let change = config::change(old, new);
+    teller.tell(Event::ConfigReloaded {
+        added: change.added.len(),
+        removed: change.removed.len(),
+        changed: change.altered.len(),
+        bolder: change.bolder,
+    });
+}
+
+fn tell_mistake(mistake: Mistake, teller: &Teller) {
+    let Mistake { file, line, column, text } = mistake;
+    teller.tell(Event::ConfigRejected { file: file.display().to_string(), line, column, mistake: text });
+}
+
+/// Names each group whose passwords go to whoever answers.
+fn tell_insecure(settings: &Settings, teller: &Teller) {
+    let mut groups: BTreeMap<&str, usize> = BTreeMap::new();
+    for target in settings.targets.values().filter(|target| target.trust == Trust::Insecure) {
+        *groups.entry(&target.group).or_default() += 1;
+    }
+    for (group, ilos) in groups {
+        teller.tell(Event::TlsInsecure { group: group.to_owned(), ilos });
+    }
+}
+
+/// The boldest mode of any group.
+fn mode(settings: &Settings) -> Mode {
+    let enforces = settings.targets.values().any(|target| target.mode == Mode::Enforce);
+    if enforces { Mode::Enforce } else { Mode::Observe }
+}

@@ -1,3 +1,7 @@
 //! The program: argv to exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ilo_reaper::cli::main(std::env::args_os().collect::<Vec<_>>())
+}

@@ -1,1 +1,235 @@
-//! To be filled.
+//! Argv to exit code.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | `args` | the command line |
+//! | `visits` | `sweep` and `list`: one round, as a table or JSON |
+//! | `demo` | a simulated fleet on loopback (a feature, on by default) |
+
+mod args;
+#[cfg(feature = "demo")]
+mod demo;
+mod visits;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use serde_json::json;
+
+use self::args::{Args, What};
+use crate::config::Surroundings;
+use crate::daemon::{self, Places, StartError};
+use crate::event::Teller;
+use crate::report::{Format, Journal, QUEUE_MAX};
+use crate::time::host_now;
+
+/// Exit codes, as `sysexits.h` has them where it has one.
+mod exit {
+    pub(super) const FAILED: u8 = 1;
+    pub(super) const USAGE: u8 = 2;
+    pub(super) const BUG: u8 = 70;
+    pub(super) const CONFIGURATION: u8 = 78;
+}
+
+/// Where the configuration is unless something else is said.
+const CONFIG: &str = "/etc/ilo-reaper/ilo-reaper.yaml";
+/// Where the state is, unless the service manager says so.
+const STATE: &str = "/var/lib/ilo-reaper";
+
+/// Why a command failed.
+#[derive(Debug)]
+enum Failure {
+    /// The command line makes no sense.
+    Usage(String),
+    /// The daemon's parts did not start.
+    Start(StartError),
+    /// Another failure, told whole.
+    Plain(String),
+    /// Told already, in the command's own output.
+    Told,
+}
+
+impl Failure {
+    fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => exit::USAGE,
+            Self::Start(StartError::Mistakes(_)) => exit::CONFIGURATION,
+            Self::Start(_) | Self::Plain(_) | Self::Told => exit::FAILED,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(text) | Self::Plain(text) => f.write_str(text),
+            Self::Start(error) => error.fmt(f),
+            Self::Told => Ok(()),
+        }
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self::Start(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Plain(error.to_string())
+    }
+}
+
+/// Runs the command that `argv` asks for. A bug that panics is told as one.
+pub fn main(argv: impl IntoIterator<Item = OsString> + std::panic::UnwindSafe) -> ExitCode {
+    std::panic::catch_unwind(|| run(argv)).unwrap_or_else(|_| {
+        complain("this is a bug: please report it with the lines above");
+        ExitCode::from(exit::BUG)
+    })
+}
+
+fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args = match Args::try_parse_from(argv) {
+        Ok(args) => args,
+        Err(error) => return explain(&error),
+    };
+    if let Err(failure) = trace() {
+        complain(&failure);
+        return ExitCode::from(failure.code());
+    }
+    match obey(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !matches!(failure, Failure::Told) {
+                complain(&failure);
+            }
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn obey(args: Args) -> Result<(), Failure> {
+    match args.what {
+        What::Run => run_daemon(&places(args.config)?),
+        What::Sweep(sweep) => visits::sweep(&places(args.config)?, &sweep),
+        What::List(list) => visits::list(&places(args.config)?, &list),
+        What::Check { json } => check(&places(args.config)?, json),
+        What::Resume => resume(&places(args.config)?),
+        #[cfg(feature = "demo")]
+        What::Demo(demo) => demo::run(&demo),
+    }
+}
+
+/// What the environment says, read once.
+fn places(config: Option<PathBuf>) -> Result<Places, Failure> {
+    let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    // The owner of our own entry in /proc is who we run as.
+    let own = fs::metadata("/proc/self").map_err(|error| Failure::Plain(format!("cannot read /proc/self: {error}")))?;
+    // systemd separates several directories by colons; ours is the first.
+    let state = of("STATE_DIRECTORY").and_then(|all| {
+        all.into_string().ok().and_then(|all| all.split(':').next().map(PathBuf::from))
+    });
+    Ok(Places {
+        config: config.or_else(|| of("ILO_REAPER_CONFIG").map(PathBuf::from)).unwrap_or_else(|| PathBuf::from(CONFIG)),
+        state: state.unwrap_or_else(|| PathBuf::from(STATE)),
+        surroundings: Surroundings {
+            credentials_directory: of("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+            uid: own.uid(),
+            gid: own.gid(),
+        },
+    })
+}
+
+fn run_daemon(places: &Places) -> Result<(), Failure> {
+    let loaded = daemon::load(places)?;
+    let opened = daemon::open(places)?;
+    let in_journal = std::env::var_os("JOURNAL_STREAM").is_some();
+    let format = Format::choose(loaded.settings.report.log, io::stdout().is_terminal(), in_journal);
+    let journal = Arc::new(Journal::start(Box::new(io::stdout()), format, host_now, QUEUE_MAX)?);
+    let teller: Teller = journal.clone();
+    let ended = daemon::run(places, loaded, opened, &teller);
+    journal.close();
+    Ok(ended?)
+}
+
+fn check(places: &Places, as_json: bool) -> Result<(), Failure> {
+    match daemon::load(places) {
+        Ok(loaded) => {
+            let groups: std::collections::BTreeSet<&str> =
+                loaded.settings.targets.values().map(|target| target.group.as_str()).collect();
+            let ilos = loaded.settings.targets.len();
+            if as_json {
+                let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+                return say(&json!({ "v": 1, "good": true, "ilos": ilos, "groups": groups.len(), "mistakes": [], "warnings": warnings }));
+            }
+            for warning in &loaded.warnings {
+                complain(format_args!("warning: {warning}"));
+            }
+            say(&format!("{}: good; {ilos} iLOs in {} groups", places.config.display(), groups.len()))
+        }
+        Err(StartError::Mistakes(mistakes)) if as_json => {
+            let told: Vec<_> = (mistakes.iter())
+                .map(|one| json!({ "file": one.file.display().to_string(), "line": one.line, "column": one.column, "mistake": one.text }))
+                .collect();
+            say(&json!({ "v": 1, "good": false, "mistakes": told }))?;
+            Err(Failure::Start(StartError::Mistakes(mistakes)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn resume(places: &Places) -> Result<(), Failure> {
+    let opened = daemon::open(places)?;
+    let was = opened.observing;
+    daemon::runtime()?.block_on(opened.state.resume()).map_err(|why| Failure::Plain(format!("cannot write the state: {why}")))?;
+    say(if was { "deletions may begin again where the mode is enforce" } else { "nothing was held back" })
+}
+
+/// Writes a document or a line to standard output.
+fn say(text: &(impl fmt::Display + ?Sized)) -> Result<(), Failure> {
+    let written = writeln!(io::stdout(), "{text}");
+    match written {
+        // Whoever reads us has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
+}
+
+fn complain(message: impl fmt::Display) {
+    // Where stderr is gone there is nobody left to tell.
+    let _gone = writeln!(io::stderr(), "ilo-reaper: {message}");
+}
+
+/// Help goes to standard output, a mistake to standard error in the form of all our messages.
+fn explain(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        let text = error.to_string();
+        complain(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+        return ExitCode::from(exit::USAGE);
+    }
+    if let Err(error) = error.print() {
+        complain(format_args!("cannot write the help: {error}"));
+    }
+    ExitCode::SUCCESS
+}
+
+/// `ILO_REAPER_LOG=debug` shows each exchange on standard error. Only our own code is shown: what libraries
+/// say was not read for secrets.
+fn trace() -> Result<(), Failure> {
+    let Some(level) = std::env::var_os("ILO_REAPER_LOG").filter(|level| !level.is_empty()) else { return Ok(()) };
+    let level = level.to_string_lossy().to_ascii_lowercase();
+    if !["error", "warn", "info", "debug", "trace", "off"].contains(&level.as_str()) {
+        return Err(Failure::Usage(format!("ILO_REAPER_LOG is '{level}', expected off, error, warn, info, debug or trace")));
+    }
+    let filter = tracing_subscriber::EnvFilter::new(format!("ilo_reaper={level}"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+/// Deletes the HPE iLO sessions that nobody uses any more, before the table is full.
+#[derive(Parser)]
+#[command(name = "ilo-reaper", version, about, disable_help_subcommand = true)]
+pub(super) struct Args {
+    /// The configuration (ILO_REAPER_CONFIG says the same) [default: /etc/ilo-reaper/ilo-reaper.yaml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(super) what: What,
+}
+
+#[derive(Subcommand)]
+pub(super) enum What {
+    /// The daemon
+    Run,
+    /// One visit to each iLO; deletes only where the mode is enforce, or with --enforce
+    Sweep(Sweep),
+    /// Who is on, and which rule would let them go; deletes nothing
+    List(List),
+    /// Reads the configuration and tells every mistake
+    Check {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// After an unreadable state was set aside: lets deletions begin again
+    Resume,
+    /// A simulated fleet on loopback with leaking clients, and the daemon at work
+    #[cfg(feature = "demo")]
+    Demo(Demo),
+}
+
+#[derive(ClapArgs)]
+pub(super) struct Sweep {
+    #[command(flatten)]
+    pub(super) list: List,
+    /// Deletes also where the mode is observe
+    #[arg(long)]
+    pub(super) enforce: bool,
+}
+
+#[derive(ClapArgs)]
+pub(super) struct List {
+    /// Only these iLOs of the configuration
+    #[arg(value_name = "ILO")]
+    pub(super) ilos: Vec<String>,
+    /// One JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[cfg(feature = "demo")]
+#[derive(ClapArgs)]
+pub(super) struct Demo {
+    /// Simulated iLOs
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=50))]
+    pub(super) ilos: u8,
+    /// How long it runs
+    #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
+    pub(super) length: std::time::Duration,
+    /// Ends with one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+}
