@@ -143,7 +143,8 @@ async fn attend(
             Wish::Reload => {
                 let again = places.clone();
                 // Passwords and lists are read from disk, which the loop must not wait for.
-                let loaded = tokio::task::spawn_blocking(move || config::load(&again.config, &again.surroundings)).await;
+                let loaded =
+                    tokio::task::spawn_blocking(move || config::load(&again.config, &again.surroundings)).await;
                 match loaded {
                     Ok(Ok(loaded)) => {
                         tell_change(&settings, &loaded.settings, teller);

@@ -28,7 +28,7 @@ use crate::config::Surroundings;
 use crate::daemon::{self, Places, StartError};
 use crate::event::Teller;
 use crate::report::{Format, Journal, QUEUE_MAX};
-use crate::time::host_now;
+use crate::time::HostClock;
 
 /// Exit codes, as `sysexits.h` has them where it has one.
 mod exit {
@@ -134,9 +134,8 @@ fn places(config: Option<PathBuf>) -> Result<Places, Failure> {
     // The owner of our own entry in /proc is who we run as.
     let own = fs::metadata("/proc/self").map_err(|error| Failure::Plain(format!("cannot read /proc/self: {error}")))?;
     // systemd separates several directories by colons; ours is the first.
-    let state = of("STATE_DIRECTORY").and_then(|all| {
-        all.into_string().ok().and_then(|all| all.split(':').next().map(PathBuf::from))
-    });
+    let state = of("STATE_DIRECTORY")
+        .and_then(|all| all.into_string().ok().and_then(|all| all.split(':').next().map(PathBuf::from)));
     Ok(Places {
         config: config.or_else(|| of("ILO_REAPER_CONFIG").map(PathBuf::from)).unwrap_or_else(|| PathBuf::from(CONFIG)),
         state: state.unwrap_or_else(|| PathBuf::from(STATE)),
@@ -153,7 +152,7 @@ fn run_daemon(places: &Places) -> Result<(), Failure> {
     let opened = daemon::open(places)?;
     let in_journal = std::env::var_os("JOURNAL_STREAM").is_some();
     let format = Format::choose(loaded.settings.report.log, io::stdout().is_terminal(), in_journal);
-    let journal = Arc::new(Journal::start(Box::new(io::stdout()), format, host_now, QUEUE_MAX)?);
+    let journal = Arc::new(Journal::start(Box::new(io::stdout()), format, HostClock::real(), QUEUE_MAX)?);
     let teller: Teller = journal.clone();
     let ended = daemon::run(places, loaded, opened, &teller);
     journal.close();
@@ -168,7 +167,9 @@ fn check(places: &Places, as_json: bool) -> Result<(), Failure> {
             let ilos = loaded.settings.targets.len();
             if as_json {
                 let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
-                return say(&json!({ "v": 1, "good": true, "ilos": ilos, "groups": groups.len(), "mistakes": [], "warnings": warnings }));
+                return say(
+                    &json!({ "v": 1, "good": true, "ilos": ilos, "groups": groups.len(), "mistakes": [], "warnings": warnings }),
+                );
             }
             for warning in &loaded.warnings {
                 complain(format_args!("warning: {warning}"));
@@ -189,7 +190,9 @@ fn check(places: &Places, as_json: bool) -> Result<(), Failure> {
 fn resume(places: &Places) -> Result<(), Failure> {
     let opened = daemon::open(places)?;
     let was = opened.observing;
-    daemon::runtime()?.block_on(opened.state.resume()).map_err(|why| Failure::Plain(format!("cannot write the state: {why}")))?;
+    daemon::runtime()?
+        .block_on(opened.state.resume())
+        .map_err(|why| Failure::Plain(format!("cannot write the state: {why}")))?;
     say(if was { "deletions may begin again where the mode is enforce" } else { "nothing was held back" })
 }
 
@@ -227,7 +230,9 @@ fn trace() -> Result<(), Failure> {
     let Some(level) = std::env::var_os("ILO_REAPER_LOG").filter(|level| !level.is_empty()) else { return Ok(()) };
     let level = level.to_string_lossy().to_ascii_lowercase();
     if !["error", "warn", "info", "debug", "trace", "off"].contains(&level.as_str()) {
-        return Err(Failure::Usage(format!("ILO_REAPER_LOG is '{level}', expected off, error, warn, info, debug or trace")));
+        return Err(Failure::Usage(format!(
+            "ILO_REAPER_LOG is '{level}', expected off, error, warn, info, debug or trace"
+        )));
     }
     let filter = tracing_subscriber::EnvFilter::new(format!("ilo_reaper={level}"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();

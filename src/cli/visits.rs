@@ -68,9 +68,10 @@ fn chosen(settings: &Settings, asked: &[String]) -> Result<BTreeSet<IloName>, Fa
 }
 
 fn unknown(settings: &Settings, name: &str) -> String {
-    let nearest = settings.targets.keys().max_by(|one, other| {
-        strsim::jaro(one.as_str(), name).total_cmp(&strsim::jaro(other.as_str(), name))
-    });
+    let nearest = settings
+        .targets
+        .keys()
+        .max_by(|one, other| strsim::jaro(one.as_str(), name).total_cmp(&strsim::jaro(other.as_str(), name)));
     let name = crate::session::clean(name, 256);
     nearest.map_or_else(
         || format!("there is no iLO '{name}' in the configuration"),
@@ -135,10 +136,13 @@ fn outcome(visit: &Visit, judged: &Judged) -> (&'static str, String) {
     match (fate, held_back) {
         (Some(Fate::Gone(_)), _) => ("reaped", reason.to_string()),
         (Some(Fate::Spared(why)), _) => ("spared", why.clone()),
-        (Some(Fate::Forbidden), _) => ("failed", String::from("our account lacks the privilege Administer User Accounts")),
-        (Some(Fate::Refused(status, message)), _) => {
-            ("failed", format!("refused with {status} {}", message.as_deref().unwrap_or_default()).trim_end().to_owned())
+        (Some(Fate::Forbidden), _) => {
+            ("failed", String::from("our account lacks the privilege Administer User Accounts"))
         }
+        (Some(Fate::Refused(status, message)), _) => (
+            "failed",
+            format!("refused with {status} {}", message.as_deref().unwrap_or_default()).trim_end().to_owned(),
+        ),
         (Some(Fate::Unknown(why)), _) => ("unknown", why.clone()),
         (None, Some(held_back)) if visit.mode == Mode::Enforce => {
             ("held back", format!("caps.{}: {reason}", held_back.cap.name()))

@@ -304,7 +304,8 @@ pub fn credential(password: &str) -> Arc<Credential> {
 
 /// A rule about token sessions of local accounts.
 pub fn rule(id: &str, change: impl FnOnce(&mut Conditions)) -> Rule {
-    let mut conditions = Conditions { kinds: vec![Kind::Rest], user_types: vec![UserType::Local], ..Default::default() };
+    let mut conditions =
+        Conditions { kinds: vec![Kind::Rest], user_types: vec![UserType::Local], ..Default::default() };
     change(&mut conditions);
     Rule { id: id.to_owned(), conditions, keep_latest: None, down_to: None }
 }

@@ -44,7 +44,11 @@ fn a_thousand_ilos_with_one_wrong_password_see_three_tries_in_all() {
         world.targets(|target| target.credential = credential("right"));
         running.commands.send(Command::Replace(world.settings.clone().into())).await.unwrap();
         world.pass(1300).await;
-        assert_eq!(names.iter().map(|name| world.ours(name)).sum::<usize>(), 1000, "a configuration that changed is tried");
+        assert_eq!(
+            names.iter().map(|name| world.ours(name)).sum::<usize>(),
+            1000,
+            "a configuration that changed is tried"
+        );
         world.stop(running).await;
         assert_eq!(names.iter().map(|name| world.ours(name)).sum::<usize>(), 0);
     });
@@ -122,7 +126,10 @@ fn a_full_table_is_told_and_entered_when_a_place_is_free() {
         world.sky.ilo("r1").end(&crowd[0]);
         world.pass(1300).await;
         assert_eq!(world.ours("r1"), 1, "{}", world.story());
-        assert!(crowd.iter().filter(|id| world.lives("r1", id)).count() <= 1, "and the crowd is gone, but for the newest");
+        assert!(
+            crowd.iter().filter(|id| world.lives("r1", id)).count() <= 1,
+            "and the crowd is gone, but for the newest"
+        );
         world.stop(running).await;
     });
 }

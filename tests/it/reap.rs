@@ -66,8 +66,8 @@ fn observing_names_the_same_victims_and_sends_nothing_but_questions() {
             victims.push(names);
             if mode == Mode::Observe {
                 for logged in world.log("r1") {
-                    let own = matches!(&logged.effect,
-                        Some(Effect::LoggedIn { .. }) ) || matches!(&logged.effect, Some(Effect::Ended { owner, .. }) if owner == OURS);
+                    let own = matches!(&logged.effect, Some(Effect::LoggedIn { .. }))
+                        || matches!(&logged.effect, Some(Effect::Ended { owner, .. }) if owner == OURS);
                     assert!(logged.method == "GET" || own, "{logged:?}");
                 }
                 assert!(world.state.records().is_empty());
@@ -99,7 +99,10 @@ fn a_session_used_between_the_plan_and_the_look_lives() {
         world.run(61).await;
         assert!(world.lives("r1", &back));
         let heard = world.heard("session.spared");
-        assert!(matches!(heard.as_slice(), [Event::SessionSpared { why, .. }] if why == "it was used since"), "{heard:?}");
+        assert!(
+            matches!(heard.as_slice(), [Event::SessionSpared { why, .. }] if why == "it was used since"),
+            "{heard:?}"
+        );
         assert!(matches!(&world.state.records()[..], [(_, Some(Settled::Spared(_)))]));
     });
 }
@@ -168,7 +171,10 @@ fn caps_hold_deletions_back_and_that_is_told_once_and_recorded() {
         world.pass(60).await;
         assert_eq!(world.heard("session.reaped").len(), 3, "one visit: {}", world.story());
         let capped = world.heard("reap.capped");
-        assert!(matches!(capped.as_slice(), [Event::ReapCapped { cap: "per_visit", wanted: 9, done: 3, .. }]), "{capped:?}");
+        assert!(
+            matches!(capped.as_slice(), [Event::ReapCapped { cap: "per_visit", wanted: 9, done: 3, .. }]),
+            "{capped:?}"
+        );
         let held_back = |world: &World| {
             let records = world.state.records();
             records.iter().filter(|(_, settled)| matches!(settled, Some(Settled::HeldBack(_)))).count()
@@ -229,7 +235,8 @@ fn a_policy_that_changes_during_a_visit_is_asked_before_each_delete() {
         let leaked = world.leaked("r1", "svc-backup", 1200);
         world.settings.poll.exchange_timeout = Duration::from_secs(15);
         let running = world.start();
-        world.policy(|policy| policy.reap = vec![rule("later", |asked| asked.idle = Some(Duration::from_secs(86_400)))]);
+        world
+            .policy(|policy| policy.reap = vec![rule("later", |asked| asked.idle = Some(Duration::from_secs(86_400)))]);
         let (settings, commands) = (world.settings.clone(), running.commands.clone());
         let mut sent = false;
         world.before(move |request, _, _| {
@@ -255,7 +262,8 @@ fn an_account_that_may_not_end_others_tries_once_an_hour() {
         let leaked = world.leaked("r1", "svc-backup", 1200);
         world.run(2 * 3600).await;
         assert!(world.lives("r1", &leaked));
-        let deletes = world.log("r1").iter().filter(|l| l.method == "DELETE" && l.path.contains(leaked.as_str())).count();
+        let deletes =
+            world.log("r1").iter().filter(|l| l.method == "DELETE" && l.path.contains(leaked.as_str())).count();
         assert_eq!(deletes, 2, "{}", world.story());
         assert_eq!(world.heard("ilo.delete_forbidden").len(), 1);
         assert_eq!(world.ours("r1"), 0, "our own log-out needs no such right");

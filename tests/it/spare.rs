@@ -70,10 +70,8 @@ fn a_protection_beats_every_rule_until_it_ends() {
         let mut world = bold(&["r1"], |_| {});
         let until = Timestamp::from_unix_s(i64::try_from(BEGIN_S + 600).unwrap());
         world.policy(|policy| {
-            let conditions = ilo_reaper::settings::Conditions {
-                owner: Some(vec![Glob::new("svc-*")]),
-                ..Default::default()
-            };
+            let conditions =
+                ilo_reaper::settings::Conditions { owner: Some(vec![Glob::new("svc-*")]), ..Default::default() };
             policy.protect = vec![Protection { id: String::from("change-1"), conditions, until: Some(until) }];
         });
         let protected = world.leaked("r1", "SVC-backup", 90_000);
@@ -93,7 +91,8 @@ fn a_clock_that_jumps_ends_nobody() {
         story(|| async move {
             let world = bold(&["r1"], |_| {});
             let mut world = world;
-            world.policy(|policy| policy.reap = vec![rule("idle", |asked| asked.idle = Some(Duration::from_secs(600)))]);
+            world
+                .policy(|policy| policy.reap = vec![rule("idle", |asked| asked.idle = Some(Duration::from_secs(600)))]);
             let live = world.leaked("r1", "alice", 100);
             let running = world.start();
             world.pass(61).await;
@@ -104,7 +103,11 @@ fn a_clock_that_jumps_ends_nobody() {
             assert_eq!(world.heard("ilo.clock_wrong").len(), 1, "{jump_s}");
             let leaked = world.leaked("r1", "svc-backup", 0);
             world.pass(800).await;
-            assert!(!world.lives("r1", &leaked), "who comes after the jump is judged again: {jump_s} {}", world.story());
+            assert!(
+                !world.lives("r1", &leaked),
+                "who comes after the jump is judged again: {jump_s} {}",
+                world.story()
+            );
             world.stop(running).await;
         });
     }
