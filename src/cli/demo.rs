@@ -184,7 +184,7 @@ async fn leak(front: Arc<Front>, end: Instant) {
     while Instant::now() < end {
         let ilo = redfish::Ilo::new(&https, peer(&front), PATIENCE, end + PATIENCE.total);
         // Refused or not, this script does not care: the simulator keeps the score.
-        let _leaked: Result<_, LoginError> = ilo.log_in(&credential).await;
+        let _leaked: Result<_, LoginError> = ilo.log_in(&credential, Duration::ZERO).await;
         tokio::time::sleep_until((Instant::now() + LEAK_EVERY).min(end)).await;
     }
 }

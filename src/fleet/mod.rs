@@ -314,7 +314,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 let path = self.state_path.clone();
                 self.teller.tell(Event::StateUnwritable { path, cause: why.to_string() });
             }
-            None if self.unwritable && visited.result.is_ok() => {
+            None if self.unwritable && visited.wrote => {
                 self.unwritable = false;
                 self.teller.tell(Event::StateWritable { path: self.state_path.clone() });
             }

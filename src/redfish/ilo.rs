@@ -165,12 +165,19 @@ impl<'a, T: Transport> Ilo<'a, T> {
         Ok(Root { now: date(&answer), login_delay: Duration::from_secs(delay_s) })
     }
 
-    /// Logs in, once.
-    pub async fn log_in(&self, credential: &Credential) -> Result<Login, LoginError> {
+    /// Whether an exchange that the iLO delays by so much can still end well.
+    pub fn has_time_for(&self, delay: Duration) -> bool {
+        Instant::now() + delay + self.patience.total <= self.deadline
+    }
+
+    /// Logs in, once. The iLO may delay its answer by `delay` beyond what it needs.
+    pub async fn log_in(&self, credential: &Credential, delay: Duration) -> Result<Login, LoginError> {
         let body = json!({ "UserName": credential.username, "Password": credential.password.reveal() }).to_string();
         let mut request = Request::new(Bytes::from(body));
         *request.method_mut() = Method::POST;
-        let answer = self.send(request, SESSIONS, None).await;
+        let patience = Patience { total: self.patience.total + delay, ..self.patience };
+        let patient = Ilo { transport: self.transport, peer: self.peer.clone(), patience, deadline: self.deadline };
+        let answer = patient.send(request, SESSIONS, None).await;
         let answer = answer.map_err(|error| match IloError::from(error) {
             error @ IloError::CertificateChanged { .. } => LoginError::Refused(error),
             error => LoginError::Unknown(error),

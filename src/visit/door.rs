@@ -76,8 +76,14 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         {
             return Err(VisitError::LoginsLost);
         }
+        // Somebody's wrong passwords make every login wait. A wait that the visit does not have time for would
+        // end in a lost reply, and perhaps in a session that nobody holds.
+        if !self.ilo.has_time_for(root.login_delay) {
+            let why = format!("its logins wait {} s after wrong passwords", root.login_delay.as_secs());
+            return Err(VisitError::Busy(Some(root.login_delay), why));
+        }
         self.intend(now, root.login_delay).await?;
-        let answer = self.ilo.log_in(&self.target.credential).await;
+        let answer = self.ilo.log_in(&self.target.credential, root.login_delay).await;
         let outcome = match answer {
             Ok(login) => {
                 self.login = Some(LoginOutcome::Accepted);

@@ -83,6 +83,8 @@ pub struct Visited {
     pub result: Result<Visit, VisitError>,
     /// Why something could not be written; nothing was deleted that is not on record.
     pub unwritable: Option<Unwritable>,
+    /// Whether anything was written.
+    pub wrote: bool,
     /// Sessions whose holding back by a cap is on record.
     pub noted: BTreeSet<SessionId>,
     /// How long it took.
@@ -216,6 +218,7 @@ struct Visitor<'a, T, S> {
     login: Option<LoginOutcome>,
     strays: Vec<(SessionId, String)>,
     unwritable: Option<Unwritable>,
+    wrote: bool,
     noted: BTreeSet<SessionId>,
 }
 
@@ -253,6 +256,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
             login: None,
             strays: Vec::new(),
             unwritable: None,
+            wrote: false,
             noted: errand.noted,
             settings,
         }
@@ -276,6 +280,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
             strays: self.strays,
             result,
             unwritable: self.unwritable,
+            wrote: self.wrote,
             noted: self.noted,
             took: began.elapsed(),
         }
@@ -289,6 +294,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
         match self.world.state.save(&self.target.name, &self.memory).await {
             Ok(()) => {
                 self.saved = self.memory.clone();
+                self.wrote = true;
                 true
             }
             Err(why) => {

@@ -82,7 +82,10 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// One session: written down, looked at again, and ended if nothing speaks against it.
     async fn end_one(&mut self, armed: &Armed, held: &Held, doomed: &Doomed, seen: &Observation) -> Next {
         let record = match self.world.state.record(&self.record_of(doomed.case())).await {
-            Ok(record) => record,
+            Ok(record) => {
+                self.wrote = true;
+                record
+            }
             Err(why) => {
                 self.unwritable = Some(why);
                 return Next::Unrecorded;

@@ -25,16 +25,16 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 /// The host's clock when a story begins, and the iLOs' too unless the story says otherwise.
-pub const BEGIN_S: u64 = 1_750_709_294;
+pub(crate) const BEGIN_S: u64 = 1_750_709_294;
 /// Our account on every iLO.
-pub const OURS: &str = "svc-ilo-reaper";
+pub(crate) const OURS: &str = "svc-ilo-reaper";
 /// Where we come from.
 const US: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 200));
 /// Where a script comes from.
-pub const SCRIPT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 50));
+pub(crate) const SCRIPT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 50));
 
 /// Runs a story on one thread, in virtual time.
-pub fn story<F: Future<Output = ()>>(tell: impl FnOnce() -> F) {
+pub(crate) fn story<F: Future<Output = ()>>(tell: impl FnOnce() -> F) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(tell());
 }
@@ -43,7 +43,7 @@ type Hook = Box<dyn FnMut(&Request<Bytes>, &mut Ilo, Moment) + Send>;
 
 /// Simulated iLOs, reached without a network.
 #[derive(Clone)]
-pub struct Sky {
+pub(crate) struct Sky {
     ilos: Arc<BTreeMap<String, Mutex<Ilo>>>,
     zero: Instant,
     /// Called before an iLO handles a request of ours.
@@ -51,11 +51,11 @@ pub struct Sky {
 }
 
 impl Sky {
-    pub fn now(&self) -> Moment {
+    pub(crate) fn now(&self) -> Moment {
         Moment::from_secs(BEGIN_S) + self.zero.elapsed()
     }
 
-    pub fn ilo(&self, name: &str) -> MutexGuard<'_, Ilo> {
+    pub(crate) fn ilo(&self, name: &str) -> MutexGuard<'_, Ilo> {
         self.ilos[name].lock().unwrap()
     }
 }
@@ -92,7 +92,7 @@ impl Transport for Sky {
 
 /// Events as they were told, each with its time since the story began.
 #[derive(Clone)]
-pub struct Ear {
+pub(crate) struct Ear {
     heard: Arc<Mutex<Vec<(Duration, Event)>>>,
     zero: Instant,
 }
@@ -104,27 +104,27 @@ impl Tell for Ear {
 }
 
 /// Everything that a story is about.
-pub struct World {
-    pub sky: Sky,
-    pub state: Model,
-    pub settings: Settings,
+pub(crate) struct World {
+    pub(crate) sky: Sky,
+    pub(crate) state: Model,
+    pub(crate) settings: Settings,
     ear: Ear,
 }
 
 /// A fleet that runs.
-pub struct Running {
-    pub commands: mpsc::Sender<Command>,
+pub(crate) struct Running {
+    pub(crate) commands: mpsc::Sender<Command>,
     task: JoinHandle<()>,
 }
 
 impl World {
     /// iLOs of these names, in mode enforce, polled each minute, under the policy that is built in.
-    pub fn of(names: &[&str]) -> Self {
+    pub(crate) fn of(names: &[&str]) -> Self {
         Self::with(names, |_| {})
     }
 
     /// The same, with changed simulated iLOs.
-    pub fn with(names: &[&str], change: impl Fn(&mut Spec)) -> Self {
+    pub(crate) fn with(names: &[&str], change: impl Fn(&mut Spec)) -> Self {
         let zero = Instant::now();
         let ilos = names.iter().enumerate().map(|(number, name)| {
             let mut spec = Spec {
@@ -155,7 +155,7 @@ impl World {
     }
 
     /// Changes every target.
-    pub fn targets(&mut self, change: impl Fn(&mut Target)) {
+    pub(crate) fn targets(&mut self, change: impl Fn(&mut Target)) {
         for target in self.settings.targets.values_mut() {
             let mut changed = Target::clone(target);
             change(&mut changed);
@@ -164,7 +164,7 @@ impl World {
     }
 
     /// Changes the policy of every target.
-    pub fn policy(&mut self, change: impl Fn(&mut Policy)) {
+    pub(crate) fn policy(&mut self, change: impl Fn(&mut Policy)) {
         self.targets(|target| {
             let mut policy = Policy::clone(&target.policy);
             change(&mut policy);
@@ -173,48 +173,48 @@ impl World {
     }
 
     /// What happens before an iLO handles each request of ours from now on.
-    pub fn before(&self, hook: impl FnMut(&Request<Bytes>, &mut Ilo, Moment) + Send + 'static) {
+    pub(crate) fn before(&self, hook: impl FnMut(&Request<Bytes>, &mut Ilo, Moment) + Send + 'static) {
         *self.sky.before.lock().unwrap() = Some(Box::new(hook));
     }
 
     /// Puts a token session of a script into the table, that logged in and was last used so long ago.
-    pub fn leaked(&self, ilo: &str, owner: &str, ago_s: u64) -> SessionId {
+    pub(crate) fn leaked(&self, ilo: &str, owner: &str, ago_s: u64) -> SessionId {
         self.admit(ilo, SessionSpec::rest(owner, SCRIPT), ago_s)
     }
 
     /// Puts any session into the table.
-    pub fn admit(&self, ilo: &str, spec: SessionSpec, ago_s: u64) -> SessionId {
+    pub(crate) fn admit(&self, ilo: &str, spec: SessionSpec, ago_s: u64) -> SessionId {
         let then = Moment::from_secs(BEGIN_S + self.ear.zero.elapsed().as_secs() - ago_s);
         self.sky.ilo(ilo).admit(then, spec)
     }
 
     /// Whether a session lives.
-    pub fn lives(&self, ilo: &str, id: &SessionId) -> bool {
+    pub(crate) fn lives(&self, ilo: &str, id: &SessionId) -> bool {
         self.sky.ilo(ilo).session(id, self.sky.now()).is_some()
     }
 
     /// Our own sessions on an iLO.
-    pub fn ours(&self, ilo: &str) -> usize {
+    pub(crate) fn ours(&self, ilo: &str) -> usize {
         self.sky.ilo(ilo).sessions(self.sky.now()).filter(|session| session.owner == OURS).count()
     }
 
     /// The iLO's log of requests.
-    pub fn log(&self, ilo: &str) -> Vec<Logged> {
+    pub(crate) fn log(&self, ilo: &str) -> Vec<Logged> {
         self.sky.ilo(ilo).log().to_vec()
     }
 
     /// Logins of ours that made a session.
-    pub fn logins(&self, ilo: &str) -> usize {
+    pub(crate) fn logins(&self, ilo: &str) -> usize {
         self.log(ilo).iter().filter(|logged| matches!(logged.effect, Some(Effect::LoggedIn { .. }))).count()
     }
 
     /// Login requests of ours, whatever came of them.
-    pub fn login_requests(&self, ilo: &str) -> usize {
+    pub(crate) fn login_requests(&self, ilo: &str) -> usize {
         self.log(ilo).iter().filter(|logged| logged.method == "POST").count()
     }
 
     /// Starts the fleet.
-    pub fn start(&self) -> Running {
+    pub(crate) fn start(&self) -> Running {
         let (commands, receiver) = mpsc::channel(16);
         let sky = self.sky.clone();
         let clock = {
@@ -239,43 +239,43 @@ impl World {
     }
 
     /// Lets time pass.
-    pub async fn pass(&self, seconds: u64) {
+    pub(crate) async fn pass(&self, seconds: u64) {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
 
     /// Stops the fleet cleanly.
-    pub async fn stop(&self, running: Running) {
+    pub(crate) async fn stop(&self, running: Running) {
         running.commands.send(Command::Drain).await.unwrap();
         running.task.await.unwrap();
     }
 
     /// Kills the fleet: nothing more is done, and only what was committed stays.
-    pub async fn kill(&mut self, running: Running) {
+    pub(crate) async fn kill(&mut self, running: Running) {
         self.kill_only(running).await;
         self.state = self.state.restarted();
     }
 
     /// Kills the fleet at the end of a story.
-    pub async fn kill_only(&self, running: Running) {
+    pub(crate) async fn kill_only(&self, running: Running) {
         running.task.abort();
         assert!(running.task.await.unwrap_err().is_cancelled());
     }
 
     /// Starts the fleet, lets it run so long, and stops it cleanly.
-    pub async fn run(&self, seconds: u64) {
+    pub(crate) async fn run(&self, seconds: u64) {
         let running = self.start();
         self.pass(seconds).await;
         self.stop(running).await;
     }
 
     /// The events of this name.
-    pub fn heard(&self, name: &str) -> Vec<Event> {
+    pub(crate) fn heard(&self, name: &str) -> Vec<Event> {
         let heard = self.ear.heard.lock().unwrap();
         heard.iter().map(|(_, event)| event).filter(|event| event.name() == name).cloned().collect()
     }
 
     /// All events, for a failing test to show.
-    pub fn story(&self) -> String {
+    pub(crate) fn story(&self) -> String {
         let heard = self.ear.heard.lock().unwrap();
         heard.iter().map(|(at, event)| format!("{:>6} s {event:?}\n", at.as_secs())).collect()
     }
@@ -294,7 +294,7 @@ fn target(name: &str) -> Arc<Target> {
 }
 
 /// Our account, with this password.
-pub fn credential(password: &str) -> Arc<Credential> {
+pub(crate) fn credential(password: &str) -> Arc<Credential> {
     Arc::new(Credential {
         id: CredentialId(format!("{OURS} (test)")),
         username: OURS.to_owned(),
@@ -303,7 +303,7 @@ pub fn credential(password: &str) -> Arc<Credential> {
 }
 
 /// A rule about token sessions of local accounts.
-pub fn rule(id: &str, change: impl FnOnce(&mut Conditions)) -> Rule {
+pub(crate) fn rule(id: &str, change: impl FnOnce(&mut Conditions)) -> Rule {
     let mut conditions =
         Conditions { kinds: vec![Kind::Rest], user_types: vec![UserType::Local], ..Default::default() };
     change(&mut conditions);

@@ -16,9 +16,9 @@ fn what_a_script_leaked_goes_and_what_somebody_uses_stays() {
         let leaked: Vec<_> = (0..4).map(|number| world.leaked("r1", "svc-backup", 1200 + number)).collect();
         let used = world.leaked("r1", "alice", 3600);
         let running = world.start();
-        for _ in 0..6 {
-            world.pass(30).await;
+        for _ in 0..20 {
             world.sky.ilo("r1").touch(&used, world.sky.now());
+            world.pass(30).await;
         }
         world.stop(running).await;
         assert!(leaked.iter().all(|id| !world.lives("r1", id)), "{}", world.story());

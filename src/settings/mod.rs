@@ -1,19 +1,18 @@
 //! What can be set: the configuration once it is proven good. `config/` makes these values,
 //! everyone else only reads them.
 
+mod policy;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::IpNet;
-use wildmatch::WildMatch;
-
 use crate::secret::Secret;
-use crate::session::{Kind, Owner, UserType};
-use crate::time::Timestamp;
+use crate::session::Kind;
+
+pub use policy::{Conditions, Glob, Policy, Protection, Rule};
 
 /// One whole configuration.
 #[derive(Clone)]
@@ -287,89 +286,6 @@ impl Default for Caps {
     }
 }
 
-/// Who may go, and who never.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Policy {
-    /// Its name in the configuration.
-    pub name: String,
-    /// Sessions that match one of these stay, whatever the rules say.
-    pub protect: Vec<Protection>,
-    /// The first rule that matches decides.
-    pub reap: Vec<Rule>,
-}
-
-/// Spares what it matches.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Protection {
-    /// Its name in records.
-    pub id: String,
-    /// All of these must hold. Empty `kinds` and `user_types` mean any.
-    pub conditions: Conditions,
-    /// It ends then, by the host's clock.
-    pub until: Option<Timestamp>,
-}
-
-/// Finds what it matches abandoned.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rule {
-    /// Its name in records.
-    pub id: String,
-    /// All of these must hold. `kinds` and `user_types` name what the rule is about; what they do not name stays.
-    pub conditions: Conditions,
-    /// Spares so many with the latest access among all sessions of that owner, origin and kind.
-    pub keep_latest: Option<usize>,
-    /// Deletes only as many as it takes to have this much room.
-    pub down_to: Option<Room>,
-}
-
-/// What a session must be like. Nothing set matches everything.
-#[derive(Clone, Debug, PartialEq, Default)]
-pub struct Conditions {
-    /// One of these globs matches the account name.
-    pub owner: Option<Vec<Glob>>,
-    /// One of these networks holds the client's address.
-    pub origin: Option<Vec<IpNet>>,
-    /// The session is of one of these kinds.
-    pub kinds: Vec<Kind>,
-    /// Its account is of one of these types.
-    pub user_types: Vec<UserType>,
-    /// Time since login is at least this.
-    pub age: Option<Duration>,
-    /// Time since the last access is at least this.
-    pub idle: Option<Duration>,
-    /// A newer session of the same owner, origin and kind exists, and this one has not been used since.
-    pub superseded: bool,
-    /// It was not used since its login.
-    pub never_used: bool,
-    /// The table is at least this full.
-    pub when: Option<Pressure>,
-}
-
-/// A pattern over account names: `*` and `?`, case ignored.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Glob {
-    folded: WildMatch,
-    written: String,
-}
-
-impl Glob {
-    /// Takes a pattern as written.
-    pub fn new(pattern: &str) -> Self {
-        Self { folded: WildMatch::new(&pattern.to_lowercase()), written: pattern.to_owned() }
-    }
-
-    /// Whether an account name fits.
-    pub fn matches(&self, owner: &Owner) -> bool {
-        self.folded.matches(owner.folded())
-    }
-}
-
-impl fmt::Display for Glob {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.written)
-    }
-}
-
 /// What is told, where and how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
@@ -415,15 +331,6 @@ pub enum OnStop {
     Logout,
     /// They wait in the state for the next start.
     Keep,
-}
-
-/// Where things of ours lie on disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Paths {
-    /// The configuration's main file.
-    pub config: PathBuf,
-    /// The directory of the state.
-    pub state: PathBuf,
 }
 
 #[cfg(test)]
