@@ -8,8 +8,13 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 #[derive(Parser)]
 #[command(name = "ilo-reaper", version, about, disable_help_subcommand = true)]
 pub(super) struct Args {
-    /// The configuration (ILO_REAPER_CONFIG says the same) [default: /etc/ilo-reaper/ilo-reaper.yaml]
-    #[arg(long, global = true, value_name = "FILE")]
+    /// The configuration
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "The configuration [ILO_REAPER_CONFIG=] [default: /etc/ilo-reaper/ilo-reaper.yaml]"
+    )]
     pub(super) config: Option<PathBuf>,
     #[command(subcommand)]
     pub(super) what: What,

@@ -97,15 +97,15 @@ pub fn main(argv: impl IntoIterator<Item = OsString> + std::panic::UnwindSafe) -
 }
 
 fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args = match Args::try_parse_from(argv) {
-        Ok(args) => args,
+    let asked = match Args::try_parse_from(argv) {
+        Ok(asked) => asked,
         Err(error) => return explain(&error),
     };
     if let Err(failure) = trace() {
         complain(&failure);
         return ExitCode::from(failure.code());
     }
-    match obey(args) {
+    match obey(asked) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !matches!(failure, Failure::Told) {

@@ -3,6 +3,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`Fleet`] | the loop: a command, a finished visit, a due one |
+//! | `stop` | taking iLOs out, and a clean end |
 //! | `round` | the same loop, once to each: what `sweep` and `list` are |
 //! | [`Schedule`] | PURE: when each iLO is visited |
 //! | [`Breaker`] | PURE: which password may be tried where |
@@ -12,6 +13,7 @@ mod breaker;
 mod news;
 mod round;
 mod schedule;
+mod stop;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -29,7 +31,7 @@ use crate::event::{Event, Place, Summary, Teller};
 use crate::policy::Budget;
 use crate::redfish::Transport;
 use crate::session::{Owner, SessionId};
-use crate::settings::{IloName, OnStop, Settings, Target};
+use crate::settings::{IloName, Settings, Target};
 use crate::state::{Memory, State};
 use crate::time::HostClock;
 use crate::visit::{self, Errand, Fate, InForce, LoginOutcome, VisitError, Visited, World};
@@ -38,8 +40,6 @@ use crate::visit::{self, Errand, Fate, InForce, LoginOutcome, VisitError, Visite
 const COMMANDS_PER_TURN: usize = 8;
 /// After a refused DELETE, how long none is tried on that iLO.
 const FORBIDDEN_WAIT: Duration = Duration::from_secs(3600);
-/// How long a clean stop may take.
-const STOP_DEADLINE: Duration = Duration::from_secs(40);
 /// How often lost logins, a full table and an unwritable state are tried again at least.
 const SOON: Duration = Duration::from_secs(60);
 
@@ -71,7 +71,7 @@ pub struct Fleet<T, S> {
 /// What a task of the loop comes back with.
 enum Finished {
     Visit(IloName, Box<Visited>),
-    LogOut(IloName, Memory),
+    LogOut(IloName, Box<Memory>),
 }
 
 /// One iLO, as the loop knows it.
@@ -149,7 +149,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
         loop {
             for _ in 0..COMMANDS_PER_TURN {
                 match commands.try_recv() {
-                    Ok(Command::Replace(settings)) => self.replace(settings),
+                    Ok(Command::Replace(settings)) => self.replace(&settings),
                     Ok(Command::Drain) | Err(mpsc::error::TryRecvError::Disconnected) => return self.drain().await,
                     Err(mpsc::error::TryRecvError::Empty) => break,
                 }
@@ -158,7 +158,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             tokio::select! {
                 biased;
                 command = commands.recv() => match command {
-                    Some(Command::Replace(settings)) => self.replace(settings),
+                    Some(Command::Replace(settings)) => self.replace(&settings),
                     Some(Command::Drain) | None => return self.drain().await,
                 },
                 Some(joined) = self.visits.join_next_with_id() => self.joined(joined),
@@ -235,7 +235,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
                     Finished::Visit(name, mut visited) => {
                         self.finish(&name, &mut visited);
                     }
-                    Finished::LogOut(name, memory) => self.logged_out(name, memory),
+                    Finished::LogOut(name, memory) => self.logged_out(name, *memory),
                 }
             }
             Err(error) => self.broken(&error),
@@ -278,14 +278,14 @@ impl<T: Transport, S: State> Fleet<T, S> {
         for event in events {
             self.teller.tell(event);
         }
-        self.tell_login(name, &target, visited.login.take(), now);
+        self.tell_login(name, &target, visited.login.as_ref(), now);
         if self.slots.get(name).is_some_and(|slot| slot.leaving) {
             self.leave(name);
         }
         outcome
     }
 
-    fn tell_login(&mut self, name: &IloName, target: &Target, login: Option<LoginOutcome>, now: Duration) {
+    fn tell_login(&mut self, name: &IloName, target: &Target, login: Option<&LoginOutcome>, now: Duration) {
         let credential = &target.credential.id;
         match login {
             None | Some(LoginOutcome::Unknown) => self.breaker.released(credential, name),
@@ -331,10 +331,10 @@ impl<T: Transport, S: State> Fleet<T, S> {
     }
 
     /// Puts another configuration in force. Visits in flight ask it before each DELETE.
-    fn replace(&mut self, settings: Arc<Settings>) {
+    fn replace(&mut self, settings: &Arc<Settings>) {
         let observing = self.in_force.borrow().observing.clone();
-        self.in_force.send_replace(Arc::new(InForce { settings: Arc::clone(&settings), observing }));
-        self.adopt(&settings);
+        self.in_force.send_replace(Arc::new(InForce { settings: Arc::clone(settings), observing }));
+        self.adopt(settings);
     }
 
     fn adopt(&mut self, settings: &Settings) {
@@ -365,71 +365,6 @@ impl<T: Transport, S: State> Fleet<T, S> {
         }
         let now = self.now();
         self.schedule.replace(settings.targets.keys(), &settings.poll, now);
-    }
-
-    /// Takes an iLO out of the fleet, and our session off it. It keeps its slot until that is done, so that
-    /// nobody who puts it back meanwhile logs in a second time.
-    fn leave(&mut self, name: &IloName) {
-        let Some(slot) = self.slots.get_mut(name) else { return };
-        slot.leaving = true;
-        let Some(memory) = slot.memory.take() else { return };
-        if memory.held.is_none() || slot.parked {
-            self.logged_out(name.clone(), memory);
-        } else {
-            let target = Arc::clone(&slot.target);
-            self.spawn_log_out(target, memory);
-        }
-    }
-
-    fn logged_out(&mut self, name: IloName, memory: Memory) {
-        match self.slots.get_mut(&name) {
-            Some(slot) if !slot.leaving => slot.memory = Some(memory),
-            _ => {
-                self.slots.remove(&name);
-                self.absent.insert(name, memory);
-            }
-        }
-    }
-
-    fn spawn_log_out(&mut self, target: Arc<Target>, memory: Memory) {
-        let (world, name) = (self.world.clone(), target.name.clone());
-        let errand = Errand { target, memory, may_log_in: false, may_end: false, noted: BTreeSet::new() };
-        let key = name.clone();
-        let task = self.visits.spawn(async move { Finished::LogOut(key, visit::log_out(&world, errand).await) });
-        self.flying.insert(task.id(), name);
-    }
-
-    /// Ends in order. What is not done by the deadline stays recorded in the state for the next start.
-    async fn drain(mut self) {
-        let deadline = Instant::now() + STOP_DEADLINE;
-        self.in_force.send_modify(|in_force| {
-            let settings = Arc::clone(&in_force.settings);
-            *in_force = Arc::new(InForce { settings, observing: Some(String::from("stopping")) });
-        });
-        if !self.join_all(deadline, 0).await || self.settings().on_stop == OnStop::Keep {
-            return;
-        }
-        let at_once = self.settings().poll.visits_at_once.max(1);
-        let names: Vec<IloName> = self.slots.keys().cloned().collect();
-        for name in names {
-            if !self.join_all(deadline, at_once - 1).await {
-                return;
-            }
-            self.leave(&name);
-        }
-        self.join_all(deadline, 0).await;
-    }
-
-    /// Waits until no more than `left` tasks are in flight; whether that came before the deadline.
-    async fn join_all(&mut self, deadline: Instant, left: usize) -> bool {
-        while self.visits.len() > left {
-            tokio::select! {
-                biased;
-                Some(joined) = self.visits.join_next_with_id() => self.joined(joined),
-                () = tokio::time::sleep_until(deadline) => return false,
-            }
-        }
-        true
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::event::{Case, Cause, Event, Place};
-use crate::policy::{Plan, Verdict};
+use crate::policy::{Doomed, Plan, Verdict};
 use crate::session::{Clock, SessionId};
 use crate::settings::{Mode, Target};
 use crate::visit::{Fate, Visit, VisitError, Visited};
@@ -92,7 +92,7 @@ fn clock(told: &mut Told, at: &Place, visit: &Visit, now: Duration, events: &mut
 fn would_reap(told: &mut Told, at: &Place, plan: &Plan, events: &mut Vec<Event>) -> usize {
     told.would_reap.retain(|id| plan.judged.iter().any(|judged| judged.session.id == *id));
     let cases: Vec<&Case> =
-        plan.doomed().iter().map(|one| one.case()).chain(plan.held_back.iter().map(|one| &one.case)).collect();
+        plan.doomed().iter().map(Doomed::case).chain(plan.held_back.iter().map(|one| &one.case)).collect();
     let before = events.len();
     for case in cases {
         if told.would_reap.insert(case.session.id.clone()) {

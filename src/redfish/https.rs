@@ -107,12 +107,12 @@ fn failure(error: &reqwest::Error) -> ExchangeError {
         cause = judge(error).unwrap_or(cause);
         next = error.source().or_else(|| inner(error));
     }
-    let detail = error.source().map_or_else(|| error.to_string(), |source| chain(source));
+    let detail = error.source().map_or_else(|| error.to_string(), chain);
     ExchangeError::Failed(cause, detail)
 }
 
 fn judge(error: &(dyn Error + 'static)) -> Option<Cause> {
-    if error.is::<rustls::Error>() || inner(error).is_some_and(|inner| inner.is::<rustls::Error>()) {
+    if error.is::<rustls::Error>() || inner(error).is_some_and(<dyn Error>::is::<rustls::Error>) {
         return Some(Cause::Tls);
     }
     // hyper-util's resolver gives its errors no type that can be named.

@@ -124,7 +124,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     fn refused(&mut self, error: LoginError) -> VisitError {
         self.login = Some(LoginOutcome::Unknown);
         match error {
-            LoginError::Unknown(error) => return error.into(),
+            LoginError::Unknown(error) => error.into(),
             LoginError::Rejected(word) => {
                 self.memory.intents.pop();
                 self.login = Some(LoginOutcome::Rejected(word.clone()));

@@ -23,7 +23,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         }
         let judgement = self.judge(now, own.as_ref(), &sessions);
         let clock = judgement.clock.clone();
-        self.learn(judgement, &sessions);
+        self.learn(&judgement, &sessions);
         self.blank_suspects(&mut sessions);
         let shown = own.and_then(|own| own.owner);
         let accounts = [Some(self.account()), Some(held.account.clone()), shown].into_iter().flatten().collect();
@@ -33,7 +33,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     }
 
     /// The collection, expanded where the iLO can do that. An iLO 4 ignores the wish silently, others
-    /// answer it with an error (HPE Redfish docs, "OData query options"; OpenBMC answers 501).
+    /// answer it with an error (HPE Redfish docs on `OData` query options; `OpenBMC` answers 501).
     async fn collection(&mut self, held: &Held) -> Result<Seen, VisitError> {
         if self.memory.expands != Some(false) {
             match self.ilo.sessions(&held.token, true).await {
@@ -90,7 +90,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     }
 
     /// Keeps the clock's offset, and after a jump the names of those whose times are of the clock before.
-    fn learn(&mut self, judgement: Judgement, sessions: &[Session]) {
+    fn learn(&mut self, judgement: &Judgement, sessions: &[Session]) {
         /// A change that is not worth a write.
         const DRIFT_S: u64 = 5;
         let known = self.memory.clock_offset_s.zip(judgement.offset_s);

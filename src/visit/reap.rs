@@ -129,7 +129,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     }
 
     async fn delete(&mut self, _armed: &Armed, held: &Held, planned: &Session, looked: Instant) -> Next {
-        if looked.elapsed() > LOOK_TO_DELETE - SWIFT_CONNECT {
+        if looked.elapsed() + SWIFT_CONNECT > LOOK_TO_DELETE {
             return Next::GoOn(Fate::Spared(String::from("too much time had passed since it was looked at")));
         }
         // The in-force caps of this moment; taken last, so that what is spared costs nothing.

@@ -1,0 +1,84 @@
+//! Taking iLOs out of the fleet, one or all: nothing of ours is left behind.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Finished, Fleet};
+use crate::redfish::Transport;
+use crate::settings::{IloName, OnStop, Target};
+use crate::state::{Memory, State};
+use crate::visit::{self, Errand, InForce};
+
+/// How long a clean stop may take.
+const STOP_DEADLINE: Duration = Duration::from_secs(40);
+
+impl<T: Transport, S: State> Fleet<T, S> {
+    /// Takes an iLO out of the fleet, and our session off it. It keeps its slot until that is done, so that
+    /// nobody who puts it back meanwhile logs in a second time.
+    pub(super) fn leave(&mut self, name: &IloName) {
+        let Some(slot) = self.slots.get_mut(name) else { return };
+        slot.leaving = true;
+        let Some(memory) = slot.memory.take() else { return };
+        if memory.held.is_none() || slot.parked {
+            self.logged_out(name.clone(), memory);
+        } else {
+            let target = Arc::clone(&slot.target);
+            self.spawn_log_out(target, memory);
+        }
+    }
+
+    pub(super) fn logged_out(&mut self, name: IloName, memory: Memory) {
+        match self.slots.get_mut(&name) {
+            Some(slot) if !slot.leaving => slot.memory = Some(memory),
+            _ => {
+                self.slots.remove(&name);
+                self.absent.insert(name, memory);
+            }
+        }
+    }
+
+    fn spawn_log_out(&mut self, target: Arc<Target>, memory: Memory) {
+        let (world, name) = (self.world.clone(), target.name.clone());
+        let errand = Errand { target, memory, may_log_in: false, may_end: false, noted: BTreeSet::new() };
+        let key = name.clone();
+        let task =
+            self.visits.spawn(async move { Finished::LogOut(key, Box::new(visit::log_out(&world, errand).await)) });
+        self.flying.insert(task.id(), name);
+    }
+
+    /// Ends in order. What is not done by the deadline stays recorded in the state for the next start.
+    pub(super) async fn drain(mut self) {
+        let deadline = Instant::now() + STOP_DEADLINE;
+        self.in_force.send_modify(|in_force| {
+            let settings = Arc::clone(&in_force.settings);
+            *in_force = Arc::new(InForce { settings, observing: Some(String::from("stopping")) });
+        });
+        if !self.join_all(deadline, 0).await || self.settings().on_stop == OnStop::Keep {
+            return;
+        }
+        let at_once = self.settings().poll.visits_at_once.max(1);
+        let names: Vec<IloName> = self.slots.keys().cloned().collect();
+        for name in names {
+            if !self.join_all(deadline, at_once - 1).await {
+                return;
+            }
+            self.leave(&name);
+        }
+        self.join_all(deadline, 0).await;
+    }
+
+    /// Waits until no more than `left` tasks are in flight; whether that came before the deadline.
+    async fn join_all(&mut self, deadline: Instant, left: usize) -> bool {
+        while self.visits.len() > left {
+            tokio::select! {
+                biased;
+                Some(joined) = self.visits.join_next_with_id() => self.joined(joined),
+                () = tokio::time::sleep_until(deadline) => return false,
+            }
+        }
+        true
+    }
+}
