@@ -24,6 +24,7 @@ use super::{Failure, say};
 use crate::redfish::{self, Https, LoginError, Patience, Peer};
 use crate::secret::Secret;
 use crate::settings::{Authority, Credential, CredentialId, Fingerprint, Trust};
+use crate::signals::{self, Wish};
 use crate::time::host_now;
 
 const OURS: &str = "svc-ilo-reaper";
@@ -86,9 +87,11 @@ async fn show(demo: &Demo) -> Result<(), Failure> {
     }
     tokio::select! {
         () = async { while crowd.join_next().await.is_some() {} } => {}
-        _ = tokio::task::spawn_blocking(interrupted()?) => crowd.abort_all(),
+        () = interrupted() => crowd.abort_all(),
     }
-    daemon.stop()?;
+    // The daemon says goodbye to the simulated iLOs, which live on this thread: it must not wait.
+    let stopped = tokio::task::spawn_blocking(move || daemon.stop()).await;
+    stopped.map_err(|error| Failure::Plain(error.to_string()))??;
     let total = total(&scores);
     let left: usize = fronts.iter().map(|front| ours_left(front)).sum();
     if demo.json {
@@ -109,10 +112,10 @@ async fn show(demo: &Demo) -> Result<(), Failure> {
     ))
 }
 
-/// Something that returns when the process is asked to stop.
-fn interrupted() -> io::Result<impl FnOnce() + Send + 'static> {
-    let mut listening = crate::signals::listen()?;
-    Ok(move || while listening.wishes.blocking_recv().is_some_and(|wish| wish != crate::signals::Wish::Stop) {})
+/// Returns when the process is asked to stop.
+async fn interrupted() {
+    let Ok(mut listening) = signals::listen() else { return std::future::pending().await };
+    while listening.wishes.recv().await.is_some_and(|wish| wish != Wish::Stop) {}
 }
 
 /// One simulated iLO on a free port of loopback.
