@@ -136,13 +136,17 @@ fn places(config: Option<PathBuf>) -> Result<Places, Failure> {
     // systemd separates several directories by colons; ours is the first.
     let state = of("STATE_DIRECTORY")
         .and_then(|all| all.into_string().ok().and_then(|all| all.split(':').next().map(PathBuf::from)));
+    let state = state.unwrap_or_else(|| PathBuf::from(STATE));
+    // Root judges files as the service will: by the user that the state belongs to.
+    let service = fs::metadata(&state).ok().filter(|service| own.uid() == 0 && service.uid() != 0);
+    let user = service.as_ref().unwrap_or(&own);
     Ok(Places {
         config: config.or_else(|| of("ILO_REAPER_CONFIG").map(PathBuf::from)).unwrap_or_else(|| PathBuf::from(CONFIG)),
-        state: state.unwrap_or_else(|| PathBuf::from(STATE)),
+        state,
         surroundings: Surroundings {
             credentials_directory: of("CREDENTIALS_DIRECTORY").map(PathBuf::from),
-            uid: own.uid(),
-            gid: own.gid(),
+            uid: user.uid(),
+            gid: user.gid(),
         },
     })
 }
