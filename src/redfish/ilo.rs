@@ -337,7 +337,9 @@ fn login_refusal(answer: &Response<Bytes>) -> LoginError {
         return LoginError::Rejected(id);
     }
     match answer.status() {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+        // Firmware is not agreed on the status of a wrong password. One that is not told apart must not be tried
+        // again at every visit.
+        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             LoginError::Rejected(ids.into_iter().next().unwrap_or_else(|| answer.status().as_u16().to_string()))
         }
         status if status.is_server_error() => LoginError::Unknown(refusal(answer)),

@@ -74,9 +74,9 @@ fn a_kill_at_any_write_leaves_one_session_after_two_visits() {
                     world.pass(20).await;
                 }
                 if after {
-                    world.state.crash_after_next_commit()
+                    world.state.crash_after_next_commit();
                 } else {
-                    world.state.crash_before_next_commit()
+                    world.state.crash_before_next_commit();
                 }
                 world.pass(61).await;
                 world.kill(running).await;

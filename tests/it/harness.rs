@@ -277,7 +277,8 @@ impl World {
     /// All events, for a failing test to show.
     pub(crate) fn story(&self) -> String {
         let heard = self.ear.heard.lock().unwrap();
-        heard.iter().map(|(at, event)| format!("{:>6} s {event:?}\n", at.as_secs())).collect()
+        let lines: Vec<String> = heard.iter().map(|(at, event)| format!("{:>6} s {event:?}", at.as_secs())).collect();
+        lines.join("\n")
     }
 }
 

@@ -3,6 +3,8 @@
 //! Each runs the real loop, visit, policy and wire code against simulated iLOs, in virtual time and in one
 //! process. What happened is read from the simulator's own truth and request log.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a story that breaks must fail at once")]
+
 mod door;
 mod harness;
 mod limits;
