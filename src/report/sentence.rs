@@ -125,14 +125,13 @@ fn of_ilo(event: &Event) -> String {
             name(&at.ilo)
         ),
         Event::CertificateChanged { at, .. } => format!(
-            "{} shows another certificate than the known one: nothing more is sent there. If it was renewed on \
-             purpose, run `ilo-reaper trust {} --write` and reload; if not, find out who answers at its address.",
-            name(&at.ilo),
+            "{} shows another certificate than the pinned one: nothing more is sent there. If it was renewed on \
+             purpose, put the found one into `tls: {{ pin: … }}` and reload; if not, find out who answers at its address.",
             name(&at.ilo)
         ),
         Event::ClockWrong { at, why, .. } => format!(
-            "The times that {} tells prove nothing: {}. Sessions there count as idle only while we see them stand \
-             still; set its clock (SNTP) right.",
+            "The times that {} tells prove nothing: {}. No session there counts as old or idle \
+             meanwhile; set its clock (SNTP) right.",
             name(&at.ilo),
             prose(why)
         ),
@@ -182,15 +181,15 @@ fn of_daemon(event: &Event) -> String {
             )
         }
         Event::ConfigRejected { file, line, column, mistake } => format!(
-            "The new configuration was refused and the old one stays in force; mend it and run `ilo-reaper reload`: \
+            "The new configuration was refused and the old one stays in force; mend it and reload again: \
              {}{}: {}",
             name(file),
             position(*line, *column),
             prose(mistake)
         ),
         Event::TlsInsecure { group, ilos } => format!(
-            "The passwords of group {} go to whoever answers at the addresses of its {} (tls: insecure). Run \
-             `ilo-reaper trust --write`, then set `tls: known`.",
+            "The passwords of group {} go to whoever answers at the addresses of its {} (tls: insecure). \
+             Pin their certificates instead: `tls: {{ pin: \"sha256:…\" }}`.",
             name(group),
             ilos_of(*ilos)
         ),
