@@ -48,6 +48,18 @@ pub(crate) struct Sky {
     zero: Instant,
     /// Called before an iLO handles a request of ours.
     before: Arc<Mutex<Option<Hook>>>,
+    expand: Arc<Mutex<Expand>>,
+}
+
+/// What iLOs do when they are asked to expand a collection.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Expand {
+    /// An iLO 5 and later.
+    Does,
+    /// An iLO 4: it answers links.
+    Ignores,
+    /// Others: 501.
+    Refuses,
 }
 
 impl Sky {
@@ -64,12 +76,19 @@ impl Transport for Sky {
     async fn exchange(
         &self,
         peer: &Peer,
-        request: Request<Bytes>,
+        mut request: Request<Bytes>,
         patience: Patience,
     ) -> Result<Response<Bytes>, ExchangeError> {
         let timeout = || Err(ExchangeError::Failed(Cause::Timeout, String::from("no answer in time")));
         // Every exchange takes a while, so that things can happen meanwhile.
         tokio::time::sleep(Duration::from_millis(20)).await;
+        let expand = *self.expand.lock().unwrap();
+        if request.uri().query().is_some() && expand != Expand::Does {
+            if expand == Expand::Refuses {
+                return Ok(Response::builder().status(501).body(Bytes::new()).unwrap());
+            }
+            *request.uri_mut() = request.uri().path().parse().unwrap();
+        }
         let reply = {
             let now = self.now();
             let mut ilo = self.ilo(&peer.authority.host);
@@ -141,7 +160,12 @@ impl World {
             change(&mut spec);
             ((*name).to_owned(), Mutex::new(Ilo::new(spec)))
         });
-        let sky = Sky { ilos: Arc::new(ilos.collect()), zero, before: Arc::default() };
+        let sky = Sky {
+            ilos: Arc::new(ilos.collect()),
+            zero,
+            before: Arc::default(),
+            expand: Arc::new(Mutex::new(Expand::Does)),
+        };
         let ear = Ear { heard: Arc::default(), zero };
         let settings = Settings {
             poll: Poll::default(),
@@ -170,6 +194,11 @@ impl World {
             change(&mut policy);
             target.policy = Arc::new(policy);
         });
+    }
+
+    /// What iLOs do from now on when they are asked to expand.
+    pub(crate) fn expand(&self, expand: Expand) {
+        *self.sky.expand.lock().unwrap() = expand;
     }
 
     /// What happens before an iLO handles each request of ours from now on.

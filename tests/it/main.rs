@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a story that breaks must fail at once")]
 
 mod door;
+mod expand;
 mod harness;
 mod limits;
 mod reap;
