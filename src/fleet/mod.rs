@@ -146,23 +146,26 @@ impl<T: Transport, S: State> Fleet<T, S> {
     /// sessions are logged out where the configuration says so.
     pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut next_summary = Instant::now() + self.settings().report.summary;
+        let mut commands_left = COMMANDS_PER_TURN;
         loop {
-            for _ in 0..COMMANDS_PER_TURN {
-                match commands.try_recv() {
-                    Ok(Command::Replace(settings)) => self.replace(&settings),
-                    Ok(Command::Drain) | Err(mpsc::error::TryRecvError::Disconnected) => return self.drain().await,
-                    Err(mpsc::error::TryRecvError::Empty) => break,
-                }
-            }
             let wake = self.start_due().map_or(next_summary, |due| due.min(next_summary));
             tokio::select! {
                 biased;
-                command = commands.recv() => match command {
-                    Some(Command::Replace(settings)) => self.replace(&settings),
+                command = commands.recv(), if commands_left > 0 => match command {
+                    Some(Command::Replace(settings)) => {
+                        commands_left -= 1;
+                        self.replace(&settings);
+                    }
                     Some(Command::Drain) | None => return self.drain().await,
                 },
-                Some(joined) = self.visits.join_next_with_id() => self.joined(joined),
+                Some(joined) = self.visits.join_next_with_id() => {
+                    commands_left = COMMANDS_PER_TURN;
+                    self.joined(joined);
+                }
+                // Nobody else was ready: the next command may come.
+                () = std::future::ready(()), if commands_left == 0 => commands_left = COMMANDS_PER_TURN,
                 () = tokio::time::sleep_until(wake) => {
+                    commands_left = COMMANDS_PER_TURN;
                     if Instant::now() >= next_summary {
                         self.summarise();
                         next_summary = Instant::now() + self.settings().report.summary;
