@@ -239,6 +239,8 @@ fn trace() -> Result<(), Failure> {
         )));
     }
     let filter = tracing_subscriber::EnvFilter::new(format!("ilo_reaper={level}"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
+    // Else it complains about a stderr that is gone on stderr, and panics in the middle of a visit.
+    let quiet = tracing_subscriber::fmt().log_internal_errors(false);
+    quiet.with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
     Ok(())
 }

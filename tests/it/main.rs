@@ -1,7 +1,8 @@
 //! Stories: given a table of sessions, when the daemon ran, then these went and these stayed.
 //!
 //! Each runs the real loop, visit, policy and wire code against simulated iLOs, in virtual time and in one
-//! process. What happened is read from the simulator's own truth and request log.
+//! process; those in `process` run the program itself, over HTTPS and in real time. What happened is read from
+//! the simulator's own truth and request log.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a story that breaks must fail at once")]
 
@@ -9,5 +10,6 @@ mod door;
 mod expand;
 mod harness;
 mod limits;
+mod process;
 mod reap;
 mod spare;

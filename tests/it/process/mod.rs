@@ -1,0 +1,17 @@
+//! Stories of the real program: its process, its signals, its files, and HTTPS to simulated iLOs on loopback,
+//! in real time.
+//!
+//! Nothing here waits for a while. A story waits for a fact: an event that the program told, a request that
+//! a simulated iLO got. Where nothing is to happen, it waits for several heartbeats and looks.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | `site` | simulated iLOs, and a folder with configuration, password and state |
+//! | `program` | the process, what it says, how it ends |
+//! | `bell` | how a story waits |
+//! | `life` | start, stop, kill, signals, a second one, outputs that nobody reads |
+
+mod bell;
+mod life;
+mod program;
+mod site;
