@@ -18,7 +18,9 @@ use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use clap::Parser;
 use serde_json::json;
@@ -42,6 +44,9 @@ mod exit {
 const CONFIG: &str = "/etc/ilo-reaper/ilo-reaper.yaml";
 /// Where the state is, unless the service manager says so.
 const STATE: &str = "/var/lib/ilo-reaper";
+
+/// How long the last events may take on their way out.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -159,8 +164,21 @@ fn run_daemon(places: &Places) -> Result<(), Failure> {
     let journal = Arc::new(Journal::start(Box::new(io::stdout()), format, HostClock::real(), QUEUE_MAX)?);
     let teller: Teller = journal.clone();
     let ended = daemon::run(places, loaded, opened, &teller);
-    journal.close();
+    say_goodbye(journal);
     Ok(ended?)
+}
+
+/// Lets the log write what waits, unless its reader hangs.
+fn say_goodbye(journal: Arc<Journal>) {
+    let (sender, closed) = mpsc::channel();
+    let closing = thread::Builder::new().name(String::from("goodbye")).spawn(move || {
+        journal.close();
+        sender.send(())
+    });
+    if closing.is_ok() {
+        // Who does not read by then, will not: the process ends, and its threads with it.
+        let _late = closed.recv_timeout(LAST_WORDS);
+    }
 }
 
 fn check(places: &Places, as_json: bool) -> Result<(), Failure> {
