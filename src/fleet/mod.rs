@@ -346,8 +346,12 @@ impl<T: Transport, S: State> Fleet<T, S> {
         for name in gone {
             self.leave(&name);
         }
+        let now = self.now();
         for (name, target) in &settings.targets {
             if let Some(slot) = self.slots.get_mut(name) {
+                if slot.target != *target {
+                    self.schedule.afresh(name, now);
+                }
                 if slot.target.credential.password != target.credential.password {
                     self.breaker.forget(&target.credential.id);
                 }
@@ -366,7 +370,6 @@ impl<T: Transport, S: State> Fleet<T, S> {
             };
             self.slots.insert(name.clone(), slot);
         }
-        let now = self.now();
         self.schedule.replace(settings.targets.keys(), &settings.poll, now);
     }
 }

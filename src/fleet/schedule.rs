@@ -111,6 +111,20 @@ impl Schedule {
         }
     }
 
+    /// What is known of an iLO's failures is about settings that are no more: it takes its turn like the healthy.
+    pub fn afresh(&mut self, name: &IloName, now: Duration) {
+        let due = now + self.phase(name);
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        entry.failures = 0;
+        if entry.flying.is_some() {
+            return;
+        }
+        let old = (entry.due, name.clone());
+        self.healthy.remove(&old);
+        self.sick.remove(&old);
+        self.queue(name, old.0.min(due));
+    }
+
     fn remove(&mut self, name: &IloName) {
         let Some(entry) = self.entries.get_mut(name) else { return };
         if entry.flying.is_some() {
@@ -344,6 +358,25 @@ mod tests {
             let gap_s = until.saturating_sub(now).as_secs();
             assert!((least_s..=most_s).contains(&gap_s), "{gap_s}");
         }
+    }
+
+    #[test]
+    fn an_ilo_whose_settings_changed_does_not_wait_for_what_was_wrong_before() {
+        let names = names(1);
+        let mut schedule = schedule(&names, 1);
+        let now = Duration::from_secs(60);
+        for outcome in [Outcome::Failed(None), Outcome::Postponed(Duration::from_secs(9999))] {
+            let Next::Wait(Some(due)) = schedule.next(Duration::ZERO) else { panic!("due at once") };
+            assert!(matches!(schedule.next(due), Next::Due(_)));
+            schedule.done(&names[0], outcome, due);
+        }
+        schedule.afresh(&names[0], now);
+        let Next::Wait(Some(until)) = schedule.next(now) else { panic!("due at once") };
+        assert!(until <= now + Duration::from_secs(60), "{until:?}");
+        assert!(matches!(schedule.next(until), Next::Due(_)));
+        schedule.done(&names[0], Outcome::Failed(None), until);
+        let Next::Wait(Some(again)) = schedule.next(until) else { panic!("due at once") };
+        assert!(again - until < Duration::from_secs(70), "a first failure: {again:?}");
     }
 
     #[test]
