@@ -35,6 +35,13 @@ pub struct Listening {
     pub wishes: mpsc::Receiver<Wish>,
 }
 
+impl Listening {
+    /// Returns when a signal asks to stop.
+    pub async fn stopped(&mut self) {
+        while self.wishes.recv().await.is_some_and(|wish| wish != Wish::Stop) {}
+    }
+}
+
 impl Drop for Listening {
     fn drop(&mut self) {
         self.handle.close();

@@ -24,7 +24,7 @@ use super::{Failure, say};
 use crate::redfish::{self, Https, LoginError, Patience, Peer};
 use crate::secret::Secret;
 use crate::settings::{Authority, Credential, CredentialId, Fingerprint, Trust};
-use crate::signals::{self, Wish};
+use crate::signals;
 use crate::time::host_now;
 
 const OURS: &str = "svc-ilo-reaper";
@@ -115,7 +115,7 @@ async fn show(demo: &Demo) -> Result<(), Failure> {
 /// Returns when the process is asked to stop.
 async fn interrupted() {
     let Ok(mut listening) = signals::listen() else { return std::future::pending().await };
-    while listening.wishes.recv().await.is_some_and(|wish| wish != Wish::Stop) {}
+    listening.stopped().await;
 }
 
 /// One simulated iLO on a free port of loopback.

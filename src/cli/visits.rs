@@ -14,6 +14,7 @@ use crate::fleet::{First, Round};
 use crate::policy::{Judged, Verdict};
 use crate::report::{sentence, table};
 use crate::settings::{IloName, Mode, Settings, Target};
+use crate::signals;
 use crate::visit::{Fate, Visit, VisitError};
 
 pub(super) fn sweep(places: &Places, sweep: &Sweep) -> Result<(), Failure> {
@@ -36,11 +37,12 @@ fn round(places: &Places, list: &List, change: impl Fn(&mut Target)) -> Result<(
         change(&mut changed);
         *target = Arc::new(changed);
     }
+    let mut listening = signals::listen()?;
     let opened = daemon::open(places)?;
-    let groups = settings.targets.clone();
+    let (groups, asked) = (settings.targets.clone(), names.len());
     let (round, thread) = daemon::runtime()?.block_on(async {
         let (fleet, thread) = daemon::fleet(places, settings, opened, Arc::new(Complaints), First::AtOnce);
-        (fleet.round(names).await, thread)
+        (fleet.round(names, listening.stopped()).await, thread)
     });
     thread.wait();
     if list.json {
@@ -48,6 +50,10 @@ fn round(places: &Places, list: &List, change: impl Fn(&mut Target)) -> Result<(
         say(&json!({ "v": 1, "ilos": ilos }))?;
     } else {
         print(&round)?;
+    }
+    if round.len() < asked {
+        let left = asked - round.len();
+        return Err(Failure::Plain(format!("stopped by a signal before {left} of {asked} iLOs were visited")));
     }
     if round.values().any(|result| !matches!(result, Ok(Visit { cut_short: None, .. }))) {
         return Err(Failure::Told);

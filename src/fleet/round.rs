@@ -1,6 +1,7 @@
 //! One visit to each, and then an orderly end: what `sweep` and `list` are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
 
 use super::{Finished, Fleet, Leave, Next, Outcome};
 use crate::redfish::Transport;
@@ -13,8 +14,10 @@ pub type Round = BTreeMap<IloName, Result<Visit, VisitError>>;
 
 impl<T: Transport, S: State> Fleet<T, S> {
     /// Visits each of `names` once, under all the rules of the loop, and stops cleanly. A session that turns
-    /// out to be lost is replaced, as in the loop, by one more visit.
-    pub async fn round(mut self, names: BTreeSet<IloName>) -> Round {
+    /// out to be lost is replaced, as in the loop, by one more visit. What is not visited when `stop` is done
+    /// is left out.
+    pub async fn round(mut self, names: BTreeSet<IloName>, stop: impl Future<Output = ()>) -> Round {
+        let mut stop = std::pin::pin!(stop);
         let mut round = Round::new();
         let mut again = BTreeSet::new();
         while round.len() < names.len() {
@@ -35,6 +38,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
                         round.insert(name, visited.result);
                     }
                 }
+                () = &mut stop => break,
                 () = super::sleep(wake) => {}
             }
         }
