@@ -108,7 +108,7 @@ fn a_second_sigint_ends_at_once_though_an_ilo_hangs() {
 #[test]
 fn outputs_that_nobody_reads_stop_neither_the_daemon_nor_deletions() {
     let site = Site::of(&["r1"]);
-    let daemon = site.unheard_daemon();
+    let daemon = site.start_unheard(&["run"]);
     for number in 0..3 {
         let leaked = site.leaked("r1", 1200 + number);
         daemon.until_true("the end of the leaked", || !site.lives("r1", &leaked));
@@ -118,6 +118,49 @@ fn outputs_that_nobody_reads_stop_neither_the_daemon_nor_deletions() {
     daemon.until_true("the log-out", || site.our_tokens("r1").is_empty());
     assert_eq!(daemon.ended().code, Some(0));
     assert_eq!(site.logins("r1"), 1);
+}
+
+/// Rule 10 of the design.
+#[test]
+fn a_reader_that_hangs_stops_neither_deletions_nor_the_end() {
+    let site = Site::of(&["r1"]);
+    let daemon = site.start_unread();
+    daemon.until_true("our session", || site.our_tokens("r1").len() == 1);
+    let good = fs::read_to_string(site.config_path()).unwrap();
+    let mistakes: String = (0..50).map(|number| format!("unknown-{number}: {}\n", "x".repeat(50))).collect();
+    site.write_config(&(good + &mistakes));
+    for number in 0..10 {
+        daemon.signal("HUP", 20);
+        let leaked = site.leaked("r1", 1200 + number);
+        daemon.until_true("the end of the leaked", || !site.lives("r1", &leaked));
+    }
+    daemon.signal("TERM", 1);
+    daemon.until_true("the log-out", || site.our_tokens("r1").is_empty());
+    let ended = daemon.ended();
+    assert_eq!(ended.code, Some(0));
+    assert!(!ended.out.contains("daemon.stopping"), "all that was told found room in the pipe");
+}
+
+#[test]
+fn a_stop_waits_for_an_ilo_that_hangs_no_longer_than_its_exchange() {
+    for method in [Method::GET, Method::DELETE] {
+        let site = Site::of(&["r1", "r2"]);
+        let mut config = site.config();
+        config.poll = String::from("{ every: 200ms, fastest: 200ms, exchange_timeout: 2s }");
+        site.write(&config);
+        let daemon = site.daemon();
+        daemon.until_true("a session on both", || site.our_tokens("r1").len() + site.our_tokens("r2").len() == 2);
+        site.fault("r1", &method, FaultKind::Hang);
+        if method == Method::GET {
+            daemon.until_true("a visit that hangs", || site.faults_left("r1") == 0);
+        }
+        daemon.stop();
+        assert_eq!((site.faults_left("r1"), site.our_tokens("r2").len()), (0, 0));
+        // A log-out that was not answered is left to the next start.
+        assert_eq!(site.our_tokens("r1").len(), usize::from(method == Method::DELETE));
+        site.daemon().stop();
+        assert_eq!((site.our_tokens("r1").len(), site.logins("r1")), (0, 1));
+    }
 }
 
 #[test]

@@ -10,8 +10,18 @@
 //! | `program` | the process, what it says, how it ends |
 //! | `bell` | how a story waits |
 //! | `life` | start, stop, kill, signals, a second one, outputs that nobody reads |
+//! | `reload` | SIGHUP, with a good configuration and a bad one |
+//! | `trust` | certificates and redirects |
+//! | `door` | our login, and answers that are lost, foreign or endless |
+//! | `state` | a state that was lost; secrets in outputs and files |
+//! | `commands` | what commands print, and how they exit |
 
 mod bell;
+mod commands;
+mod door;
 mod life;
 mod program;
+mod reload;
 mod site;
+mod state;
+mod trust;

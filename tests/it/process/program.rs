@@ -1,7 +1,7 @@
 //! The real program, in a process of its own.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
@@ -15,6 +15,18 @@ pub(super) struct Program {
     said: Arc<Mutex<Said>>,
     bell: Bell,
     requests: Requests,
+    /// Its standard output, where nobody reads it.
+    unread: Option<ChildStdout>,
+}
+
+/// Who reads what a process says.
+enum Readers {
+    /// The story.
+    Listen,
+    /// Somebody who does not.
+    Hang,
+    /// Nobody any more.
+    Gone,
 }
 
 /// What a process said so far.
@@ -55,15 +67,20 @@ impl Site {
 
     /// Starts the program with the files of this site.
     pub(super) fn start(&self, args: &[&str], environment: &[(&str, &str)]) -> Program {
-        self.program(args, environment, true)
+        self.program(args, environment, Readers::Listen)
     }
 
-    /// Starts the daemon with a standard output and a standard error that nobody reads.
-    pub(super) fn unheard_daemon(&self) -> Program {
-        self.program(&["run"], &[("ILO_REAPER_LOG", "trace")], false)
+    /// Starts the program with outputs whose readers are gone, and a trace on.
+    pub(super) fn start_unheard(&self, args: &[&str]) -> Program {
+        self.program(args, &[("ILO_REAPER_LOG", "trace")], Readers::Gone)
     }
 
-    fn program(&self, args: &[&str], environment: &[(&str, &str)], is_heard: bool) -> Program {
+    /// Starts the daemon with a standard output whose reader hangs.
+    pub(super) fn start_unread(&self) -> Program {
+        self.program(&["run"], &[], Readers::Hang)
+    }
+
+    fn program(&self, args: &[&str], environment: &[(&str, &str)], readers: Readers) -> Program {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ilo-reaper"))
             .args(args)
             .env_clear()
@@ -77,12 +94,20 @@ impl Site {
             .unwrap();
         let said = Arc::new(Mutex::new(Said::default()));
         let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        if is_heard {
-            lock(&said).open = 2;
-            listen(out, &said, &self.bell, |said, line| said.lines.push(line.trim_end().to_owned()));
-            listen(err, &said, &self.bell, |said, line| said.complaints.push_str(line));
+        let mut unread = None;
+        match readers {
+            Readers::Listen => {
+                listen(out, &said, &self.bell, |said, line| said.lines.push(line.trim_end().to_owned()));
+                listen(err, &said, &self.bell, |said, line| said.complaints.push_str(line));
+            }
+            Readers::Hang => {
+                listen(err, &said, &self.bell, |said, line| said.complaints.push_str(line));
+                unread = Some(out);
+            }
+            Readers::Gone => {}
         }
-        let program = Program { pid: child.id(), said, bell: self.bell.clone(), requests: Arc::clone(&self.requests) };
+        let (bell, requests) = (self.bell.clone(), Arc::clone(&self.requests));
+        let program = Program { pid: child.id(), said, bell, requests, unread };
         let (said, bell) = (Arc::clone(&program.said), self.bell.clone());
         std::thread::spawn(move || {
             let status = child.wait().unwrap();
@@ -101,6 +126,7 @@ fn listen(
     take: impl Fn(&mut Said, &str) + Send + 'static,
 ) {
     let (said, bell) = (Arc::clone(said), bell.clone());
+    lock(&said).open += 1;
     std::thread::spawn(move || {
         let mut pipe = BufReader::new(pipe);
         let mut line = String::new();
@@ -139,12 +165,16 @@ impl Program {
     }
 
     /// Waits for its end.
-    pub(super) fn ended(self) -> Ended {
-        self.until("its end", || {
+    pub(super) fn ended(mut self) -> Ended {
+        let mut ended = self.until("its end", || {
             let said = lock(&self.said);
             let status = said.status.filter(|_| said.open == 0)?;
             Some(Ended { code: status.code(), out: said.lines.join("\n"), err: said.complaints.clone() })
-        })
+        });
+        if let Some(mut unread) = self.unread.take() {
+            unread.read_to_string(&mut ended.out).unwrap();
+        }
+        ended
     }
 
     /// Whether it goes on.

@@ -51,7 +51,7 @@ pub(super) struct Config {
     pub(super) poll: String,
     /// Further sections.
     pub(super) more: String,
-    /// The fingerprint of each iLO.
+    /// The iLOs, and the fingerprint of each.
     pub(super) pins: BTreeMap<String, String>,
 }
 
@@ -98,8 +98,8 @@ impl Site {
             "mode: {mode}\npoll: {poll}\ncaps: {{ share_of_seen: 90% }}\n\
              report: {{ log: json, summary: 1s, remind: 1s }}\n{more}fleet:\n"
         );
-        for (name, front) in &self.fronts {
-            let (address, password, pin) = (front.address(), self.path("password"), &pins[name]);
+        for (name, pin) in pins {
+            let (address, password) = (self.front(name).address(), self.path("password"));
             write!(
                 text,
                 "  rack-{name}:\n    username: {OURS}\n    password_file: {}\n    tls: {{ pin: \"{pin}\" }}\n    \
