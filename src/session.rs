@@ -224,6 +224,8 @@ pub struct Observation {
     pub own: Own,
     /// Everybody who is on, in the iLO's order.
     pub sessions: Vec<Session>,
+    /// Sessions that were on when the iLO's clock jumped: their times are of two clocks and prove nothing.
+    pub suspects: Vec<SessionId>,
 }
 
 impl Observation {

@@ -28,7 +28,7 @@ pub use round::Round;
 pub use schedule::{First, Next, Outcome, Schedule};
 
 use crate::event::{Event, Place, Summary, Teller};
-use crate::policy::Budget;
+use crate::policy::{Budget, Witness};
 use crate::redfish::Transport;
 use crate::session::{Owner, SessionId};
 use crate::settings::{IloName, Settings, Target};
@@ -81,6 +81,7 @@ struct Slot {
     memory: Option<Memory>,
     told: news::Told,
     noted: BTreeSet<SessionId>,
+    witness: Witness,
     /// No DELETE before that: the iLO said that our account may not.
     no_end_before: Option<Duration>,
     /// The configuration does not name it any more; it goes when our session there is ended.
@@ -219,6 +220,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             memory,
             may_log_in: !has_door,
             may_end: slot.no_end_before.is_none_or(|until| until <= now),
+            witness: std::mem::take(&mut slot.witness),
             noted: std::mem::take(&mut slot.noted),
         };
         let (world, key) = (self.world.clone(), name.clone());
@@ -268,6 +270,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
         let target = Arc::clone(&slot.target);
         slot.memory = Some(std::mem::take(&mut visited.memory));
         slot.noted = std::mem::take(&mut visited.noted);
+        slot.witness = std::mem::take(&mut visited.witness);
         let remind = self.in_force.borrow().settings.report.remind;
         let (events, counts) = news::of(&mut slot.told, &target, visited, remind, now);
         if let Ok(visit) = &visited.result
@@ -364,6 +367,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 memory: Some(self.absent.remove(name).unwrap_or_default()),
                 told: news::Told::default(),
                 noted: BTreeSet::new(),
+                witness: Witness::default(),
                 no_end_before: None,
                 leaving: false,
                 parked: false,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Finished, Fleet};
+use crate::policy::Witness;
 use crate::redfish::Transport;
 use crate::settings::{IloName, OnStop, Target};
 use crate::state::{Memory, State};
@@ -42,7 +43,14 @@ impl<T: Transport, S: State> Fleet<T, S> {
 
     fn spawn_log_out(&mut self, target: Arc<Target>, memory: Memory) {
         let (world, name) = (self.world.clone(), target.name.clone());
-        let errand = Errand { target, memory, may_log_in: false, may_end: false, noted: BTreeSet::new() };
+        let errand = Errand {
+            target,
+            memory,
+            may_log_in: false,
+            may_end: false,
+            witness: Witness::default(),
+            noted: BTreeSet::new(),
+        };
         let key = name.clone();
         let task =
             self.visits.spawn(async move { Finished::LogOut(key, Box::new(visit::log_out(&world, errand).await)) });

@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::rule::sound_now;
+use super::rule::{Question, sound_now};
+use super::witness::GAPS;
 use crate::session::{Kind, Observation, Owner, Session, UserType};
 use crate::settings::{Policy, Protection};
 use crate::time::Timestamp;
@@ -29,6 +31,8 @@ pub enum Spared {
     Manager,
     /// Its id is no plain text, and so can't be part of a path of ours.
     OddId,
+    /// It paused for so long before, and it is not idle for more than three times that.
+    Pauses(Duration),
     /// The observation was not whole, and why.
     Cut(String),
     /// No rule matches it.
@@ -50,6 +54,9 @@ impl fmt::Display for Spared {
             Self::UserType(user_type) => write!(f, "user type {user_type} is never touched"),
             Self::Manager => f.write_str("account of a manager"),
             Self::OddId => f.write_str("its id is not plain text"),
+            Self::Pauses(longest) => {
+                write!(f, "it paused for {} s before, and is not idle for {GAPS} times that", longest.as_secs())
+            }
             Self::Cut(why) => write!(f, "not all was seen: {why}"),
             Self::NoRule => f.write_str("no rule matches"),
             Self::KeptLatest(rule) => write!(f, "among the latest that {rule} keeps"),
@@ -64,11 +71,12 @@ impl fmt::Display for Spared {
 const MANAGERS: [&str; 6] = ["_hponeviewadmin", "ams", "ilorest", "isut", "sut", "sum"];
 
 /// What spares `session` before any rule is asked.
-pub(super) fn spares(policy: &Policy, seen: &Observation, session: &Session, host_now: Timestamp) -> Option<Spared> {
+pub(super) fn spares(policy: &Policy, question: &Question<'_>) -> Option<Spared> {
+    let Question { seen, session, around } = *question;
     if seen.is_own(session) {
         return Some(Spared::Own);
     }
-    let protection = policy.protect.iter().find(|protection| protects(protection, seen, session, host_now));
+    let protection = policy.protect.iter().find(|protection| protects(protection, seen, session, around.host_now));
     if let Some(protection) = protection {
         return Some(Spared::Protected(protection.id.clone()));
     }
@@ -83,8 +91,15 @@ pub(super) fn spares(policy: &Policy, seen: &Observation, session: &Session, hos
         (Kind::Unknown | Kind::Other(_), _) => Some(Spared::UnknownKind),
         (_, UserType::Other(_) | UserType::Unknown) => Some(Spared::UserType(session.user_type.clone())),
         _ if session.id.segment().is_none() => Some(Spared::OddId),
-        _ => None,
+        _ => pauses(question),
     }
+}
+
+/// Who paused before and came back may do so again.
+fn pauses(question: &Question<'_>) -> Option<Spared> {
+    let longest = question.around.witness.longest_gap(&question.session.id)?;
+    let enough = question.idle().is_some_and(|idle| idle > longest.saturating_mul(GAPS));
+    (!enough).then_some(Spared::Pauses(longest))
 }
 
 /// Whether a protection covers a session. In doubt it does: a condition on something that the iLO did not

@@ -2,7 +2,8 @@
 //!
 //! [`Policy::plan`](crate::settings::Policy::plan) judges one observation. In this order:
 //!
-//! 1. The built-in protections and the policy's own `protect` spare (`guard`). Nothing overrules them.
+//! 1. The built-in protections and the policy's own `protect` spare (`guard`). Nothing overrules them. Nor does
+//!    anything overrule the [`Witness`]: whoever paused for long before must be idle three times as long.
 //! 2. The first `reap` rule whose conditions all hold decides (`rule`), if it can prove each of them:
 //!    what is unknown matches nothing.
 //! 3. `keep_latest` and `down_to` spare some of those.
@@ -20,9 +21,11 @@ mod pressure;
 mod rule;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 pub use budget::Budget;
 pub use guard::Spared;
-pub use plan::{Cap, Doomed, HeldBack, Judged, Plan, Verdict};
+pub use plan::{Cap, Circumstances, Doomed, HeldBack, Judged, Plan, Verdict};
 pub use pressure::Table;
 pub use rule::Reason;
+pub use witness::Witness;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::guard::{self, Spared};
 use super::pressure::Table;
 use super::rule::{Question, Reason, same_client, sound_now};
+use super::witness::Witness;
 use crate::event::Case;
 use crate::session::{Extent, Observation, Session, SessionId};
 use crate::settings::{Caps, Policy, Rule};
@@ -114,13 +115,27 @@ impl Plan {
     }
 }
 
+/// What a judgement takes into account beside the observation.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances<'a> {
+    /// How full the table is.
+    pub table: Table,
+    /// What was seen of the sessions before.
+    pub witness: &'a Witness,
+    /// Our monotonic clock, as the witness has it.
+    pub now: Duration,
+    /// The host's clock, for protections that end. Ages are the iLO's.
+    pub host_now: Timestamp,
+}
+
 impl Policy {
-    /// Judges one observation. `host_now` is the host's clock, for protections that end; ages are the iLO's.
-    pub fn plan(&self, caps: &Caps, seen: &Observation, table: Table, host_now: Timestamp) -> Plan {
-        let verdicts = self.verdicts(seen, &table, host_now);
+    /// Judges one observation.
+    pub fn plan(&self, caps: &Caps, seen: &Observation, around: &Circumstances<'_>) -> Plan {
+        let table = around.table;
+        let verdicts = self.verdicts(seen, around);
         let judged: Vec<Judged> = (seen.sessions.iter().zip(verdicts))
             .map(|(session, verdict)| {
-                let question = Question { seen, session, table: &table };
+                let question = Question { seen, session, around };
                 Judged { session: session.clone(), age: question.age(), idle: question.idle(), verdict }
             })
             .collect();
@@ -138,28 +153,28 @@ impl Policy {
 
     /// A verdict for each session, in the order of the observation. Rules are asked one after the other, and
     /// the first that matches a session decides about it.
-    fn verdicts(&self, seen: &Observation, table: &Table, host_now: Timestamp) -> Vec<Verdict> {
+    fn verdicts(&self, seen: &Observation, around: &Circumstances<'_>) -> Vec<Verdict> {
         let mut verdicts: Vec<Option<Verdict>> = (seen.sessions.iter())
             .map(|session| {
                 let cut = match &seen.extent {
                     Extent::Whole => None,
                     Extent::Cut(why) => Some(Spared::Cut(why.clone())),
                 };
-                cut.or_else(|| guard::spares(self, seen, session, host_now)).map(Verdict::Keep)
+                cut.or_else(|| guard::spares(self, &Question { seen, session, around })).map(Verdict::Keep)
             })
             .collect();
         for rule in &self.reap {
-            decide(rule, seen, table, &mut verdicts);
+            decide(rule, seen, around, &mut verdicts);
         }
         verdicts.into_iter().map(|verdict| verdict.unwrap_or(Verdict::Keep(Spared::NoRule))).collect()
     }
 }
 
 /// Lets one rule decide about the sessions that no earlier one decided about.
-fn decide(rule: &Rule, seen: &Observation, table: &Table, verdicts: &mut [Option<Verdict>]) {
+fn decide(rule: &Rule, seen: &Observation, around: &Circumstances<'_>, verdicts: &mut [Option<Verdict>]) {
     let gone = verdicts.iter().filter(|verdict| matches!(verdict, Some(Verdict::Reap(_)))).count();
     // Without a limit nobody knows how many it takes, so such a rule is not armed.
-    let needed = match rule.down_to.map(|room| table.short_of(room, gone)) {
+    let needed = match rule.down_to.map(|room| around.table.short_of(room, gone)) {
         Some(None) => return,
         Some(Some(needed)) => needed,
         None => usize::MAX,
@@ -169,7 +184,7 @@ fn decide(rule: &Rule, seen: &Observation, table: &Table, verdicts: &mut [Option
         if verdicts[place].is_some() {
             continue;
         }
-        let question = Question { seen, session, table };
+        let question = Question { seen, session, around };
         if let Some(reason) = question.answer(rule) {
             if rule.keep_latest.is_some_and(|kept| is_among_latest(seen, session, kept)) {
                 verdicts[place] = Some(Verdict::Keep(Spared::KeptLatest(rule.id.clone())));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::guard;
-use super::pressure::Table;
+use super::plan::Circumstances;
 use crate::session::{Observation, Session};
 use crate::settings::{Conditions, Rule};
 use crate::time::Timestamp;
@@ -28,7 +28,7 @@ impl fmt::Display for Reason {
 pub(super) struct Question<'a> {
     pub(super) seen: &'a Observation,
     pub(super) session: &'a Session,
-    pub(super) table: &'a Table,
+    pub(super) around: &'a Circumstances<'a>,
 }
 
 impl Question<'_> {
@@ -37,9 +37,14 @@ impl Question<'_> {
         self.since(self.session.login)
     }
 
-    /// Time since the last access that proves anything, on the iLO's clock.
+    /// Time since the last access that proves anything: on the iLO's clock, or, where that proves nothing, as
+    /// long as we saw it stand still.
     pub(super) fn idle(&self) -> Option<Duration> {
-        self.since(self.session.proven_access())
+        let access = self.session.proven_access()?;
+        if self.seen.clock.now().is_some() && !self.seen.suspects.contains(&self.session.id) {
+            return self.since(Some(access));
+        }
+        self.around.witness.stands_still(&self.session.id, self.around.now)
     }
 
     fn since(&self, time: Option<Timestamp>) -> Option<Duration> {
@@ -89,8 +94,8 @@ impl Question<'_> {
             compared.push(at_least("age", self.age()?, asked)?);
         }
         if let Some(asked) = asked.when {
-            let level = self.table.level.filter(|level| *level >= asked)?;
-            let (used, limit) = (self.table.used, self.table.limit?);
+            let level = self.around.table.level.filter(|level| *level >= asked)?;
+            let (used, limit) = (self.around.table.used, self.around.table.limit?);
             compared.push(format!("{level} >= {asked} with {used} of {limit} used"));
         }
         Some(())
@@ -101,7 +106,7 @@ impl Question<'_> {
     fn successor(&self) -> Option<&Session> {
         let now = sound_now(self.seen, self.session)?;
         let (login, access) = (self.session.login?, self.session.proven_access()?);
-        let newer = self.seen.sessions.iter().filter(|other| {
+        let newer = self.seen.sessions.iter().filter(|other| !self.seen.suspects.contains(&other.id)).filter(|other| {
             let later = other.login.is_some_and(|other| other > login && other > access && other <= now);
             later && same_client(other, self.session) && !self.seen.is_own(other)
         });
@@ -111,7 +116,7 @@ impl Question<'_> {
 
 /// The iLO's now, where it and the session's times can be true together: its login, its last access, now.
 pub(super) fn sound_now(seen: &Observation, session: &Session) -> Option<Timestamp> {
-    let now = seen.clock.now()?;
+    let now = seen.clock.now().filter(|_| !seen.suspects.contains(&session.id))?;
     [session.login, session.access, Some(now)].into_iter().flatten().is_sorted().then_some(now)
 }
 

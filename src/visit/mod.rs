@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::event::{Case, Cause, Gone};
-use crate::policy::{Budget, HeldBack, Plan, Table};
+use crate::policy::{Budget, Circumstances, HeldBack, Plan, Table, Witness};
 use crate::redfish::{Ilo, IloError, Patience, Peer, Transport};
 use crate::session::{Observation, Owner, SessionId};
 use crate::settings::{Fingerprint, Mode, Settings, Target};
@@ -67,6 +67,8 @@ pub struct Errand {
     pub may_log_in: bool,
     /// Whether others' sessions may be ended: not where the iLO said lately that our account may not.
     pub may_end: bool,
+    /// What was seen of its sessions before.
+    pub witness: Witness,
     /// Sessions whose holding back by a cap is on record already.
     pub noted: BTreeSet<SessionId>,
 }
@@ -85,6 +87,8 @@ pub struct Visited {
     pub unwritable: Option<Unwritable>,
     /// Whether anything was written.
     pub wrote: bool,
+    /// What was seen of its sessions.
+    pub witness: Witness,
     /// Sessions whose holding back by a cap is on record.
     pub noted: BTreeSet<SessionId>,
     /// How long it took.
@@ -219,6 +223,7 @@ struct Visitor<'a, T, S> {
     strays: Vec<(SessionId, String)>,
     unwritable: Option<Unwritable>,
     wrote: bool,
+    witness: Witness,
     noted: BTreeSet<SessionId>,
 }
 
@@ -257,6 +262,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
             strays: Vec::new(),
             unwritable: None,
             wrote: false,
+            witness: errand.witness,
             noted: errand.noted,
             settings,
         }
@@ -269,8 +275,18 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
     }
 
     fn plan(&self, seen: &Observation) -> Plan {
-        let table = Table::of(seen, &self.settings.pressure);
-        self.target.policy.plan(&self.settings.caps, seen, table, self.world.clock.now())
+        self.plan_of(&self.settings, &self.target, seen)
+    }
+
+    /// The plan of any settings, for what was seen.
+    fn plan_of(&self, settings: &Settings, target: &Target, seen: &Observation) -> Plan {
+        let around = Circumstances {
+            table: Table::of(seen, &settings.pressure),
+            witness: &self.witness,
+            now: self.world.started.elapsed(),
+            host_now: self.world.clock.now(),
+        };
+        target.policy.plan(&settings.caps, seen, &around)
     }
 
     fn back(self, result: Result<Visit, VisitError>, began: Instant) -> Visited {
@@ -281,6 +297,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
             result,
             unwritable: self.unwritable,
             wrote: self.wrote,
+            witness: self.witness,
             noted: self.noted,
             took: began.elapsed(),
         }

@@ -16,7 +16,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let held = self.door().await?;
         let seen = self.collection(&held).await.map_err(|error| self.failed(error))?;
         let Seen { now, collection: Collection { members, mut extent } } = seen;
-        let mut sessions = self.whole(&held, members, &mut extent).await?;
+        let sessions = self.whole(&held, members, &mut extent).await?;
         let own = sessions.iter().find(|session| session.id == held.session).cloned();
         if own.is_none() && extent == Extent::Whole {
             extent = Extent::Cut(String::from("our own session is not in the collection"));
@@ -24,10 +24,11 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let judgement = self.judge(now, own.as_ref(), &sessions);
         let clock = judgement.clock.clone();
         self.learn(&judgement, &sessions);
-        self.blank_suspects(&mut sessions);
         let shown = own.and_then(|own| own.owner);
         let accounts = [Some(self.account()), Some(held.account.clone()), shown].into_iter().flatten().collect();
-        let seen = Observation { clock, extent, own: Own { held: held.session.clone(), accounts }, sessions };
+        let own = Own { held: held.session.clone(), accounts };
+        let seen = Observation { clock, extent, own, sessions, suspects: self.memory.suspects.clone() };
+        self.witness.watch(&seen, self.world.started.elapsed());
         self.end_strays(&held, &seen).await?;
         Ok(seen)
     }
@@ -103,13 +104,6 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             self.memory.intents.clear();
         } else {
             self.memory.suspects.retain(|id| sessions.iter().any(|session| session.id == *id));
-        }
-    }
-
-    fn blank_suspects(&self, sessions: &mut [Session]) {
-        for session in sessions.iter_mut().filter(|session| self.memory.suspects.contains(&session.id)) {
-            session.login = None;
-            session.access = None;
         }
     }
 }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{Armed, Fate, Visit, VisitError, Visitor};
 use crate::event::Gone;
-use crate::policy::{Cap, Doomed, HeldBack, Plan, Table};
+use crate::policy::{Cap, Doomed, HeldBack, Plan};
 use crate::redfish::{Ended, Flashing, Transport};
 use crate::session::{Observation, Session};
 use crate::settings::Mode;
@@ -121,10 +121,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             return Some(String::from("deleting is not in force any more"));
         }
         let settings = &in_force.settings;
-        let lets_go = settings.targets.get(&self.target.name).is_some_and(|target| {
-            let table = Table::of(seen, &settings.pressure);
-            target.policy.plan(&settings.caps, seen, table, self.world.clock.now()).lets_go(&planned.id)
-        });
+        let lets_go = settings.targets.get(&self.target.name);
+        let lets_go = lets_go.is_some_and(|target| self.plan_of(settings, target, seen).lets_go(&planned.id));
         (!lets_go).then(|| String::from("the policy in force now keeps it"))
     }
 

@@ -5,11 +5,12 @@ mod guard;
 mod laws;
 mod oracle;
 mod rules;
+mod witness;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Plan, Table};
+use super::{Circumstances, Plan, Table, Witness};
 use crate::session::{Clock, Extent, Kind, Observation, Own, Owner, Session, SessionId, UserType};
 use crate::settings::{Caps, Conditions, Glob, Policy, Pressure, PressureSettings, Protection, Rule};
 use crate::time::Timestamp;
@@ -151,6 +152,8 @@ struct Story {
     policy: Policy,
     caps: Caps,
     pressure: PressureSettings,
+    witness: Witness,
+    now: Duration,
 }
 
 fn given(sessions: impl IntoIterator<Item = On>) -> Story {
@@ -160,10 +163,13 @@ fn given(sessions: impl IntoIterator<Item = On>) -> Story {
             extent: Extent::Whole,
             own: Own { held: SessionId::read(HELD), accounts: vec![Owner::new(OUR_ACCOUNT)] },
             sessions: sessions.into_iter().map(|On(session)| session).collect(),
+            suspects: Vec::new(),
         },
         policy: Policy { name: String::from("story"), protect: Vec::new(), reap: Vec::new() },
         caps: Caps { per_visit: 1000, share_of_seen_percent: 100, ..Caps::default() },
         pressure: PressureSettings::default(),
+        witness: Witness::default(),
+        now: Duration::ZERO,
     }
 }
 
@@ -190,7 +196,8 @@ impl Story {
 
     fn plan(&self) -> Plan {
         let table = Table::of(&self.seen, &self.pressure);
-        self.policy.plan(&self.caps, &self.seen, table, HOST_NOW)
+        let around = Circumstances { table, witness: &self.witness, now: self.now, host_now: HOST_NOW };
+        self.policy.plan(&self.caps, &self.seen, &around)
     }
 
     /// Who goes, in that order.

@@ -1,0 +1,104 @@
+//! What was seen before, and what it delays.
+
+use super::*;
+
+const EVERY_S: u64 = 60;
+
+/// Watches one session over polls a minute apart. `accesses` are the times of its uses, `end_s` that of the
+/// last poll; all since its login. Tells whether a rule that asks for `idle_s` lets it go then.
+fn goes(accesses: &[u64], end_s: u64, idle_s: u64, change: impl Fn(&mut Observation, u64)) -> bool {
+    let login = NOW;
+    let mut story = given([]).reap(rule("idle", idle(idle_s)));
+    let mut now_s = 0;
+    loop {
+        let last = accesses.iter().copied().filter(|access| *access <= now_s).max().unwrap_or(0);
+        let at = |after_s: u64| Timestamp::from_unix_s(login.unix_s() + i64::try_from(after_s).expect("seconds"));
+        story.seen.clock = Clock::Sound(at(now_s));
+        let On(mut session) = on("a");
+        (session.login, session.access) = (Some(login), Some(at(last)));
+        story.seen.sessions = vec![session];
+        story.now = seconds(now_s);
+        change(&mut story.seen, now_s);
+        story.witness.watch(&story.seen, story.now);
+        if now_s >= end_s {
+            return story.went() == ["a"];
+        }
+        now_s = (now_s + EVERY_S).min(end_s);
+    }
+}
+
+#[test]
+fn whoever_paused_before_must_be_idle_for_more_than_three_times_as_long() {
+    let nothing = |_: &mut Observation, _| {};
+    // Used once in ten minutes, so nine minutes of standing still say nothing.
+    let every_ten_minutes = [600, 1200, 1800];
+    for (end_s, expected) in [(1860, false), (2700, false), (3600, false), (3601, true)] {
+        assert_eq!(goes(&every_ten_minutes, end_s, 60, nothing), expected, "{end_s}");
+    }
+    // One long pause among short ones counts.
+    for (end_s, expected) in [(3100 + 3 * 2800, false), (3100 + 3 * 2800 + 1, true)] {
+        assert_eq!(goes(&[100, 200, 300, 3100], end_s, 60, nothing), expected, "{end_s}");
+    }
+    // Who was never seen to move has no gap, and the rule alone decides.
+    for (end_s, expected) in [(599, false), (600, true)] {
+        assert_eq!(goes(&[], end_s, 600, nothing), expected, "{end_s}");
+    }
+}
+
+#[test]
+fn where_the_clock_proves_nothing_only_standing_still_before_our_eyes_is_idle() {
+    let contradictory = |seen: &mut Observation, _| seen.clock = Clock::Contradictory(String::from("it jumped"));
+    for (end_s, expected) in [(599, false), (600, true)] {
+        assert_eq!(goes(&[], end_s, 600, contradictory), expected, "{end_s}");
+    }
+    // Seen for the first time ten minutes ago, whatever it says of itself.
+    let suspect = |seen: &mut Observation, _| {
+        seen.suspects = vec![SessionId::read("a")];
+        seen.sessions[0].access = Some(before(NOW, 90_000));
+        seen.sessions[0].login = Some(before(NOW, 90_000));
+    };
+    for (end_s, expected) in [(599, false), (600, true)] {
+        assert_eq!(goes(&[], end_s, 600, suspect), expected, "{end_s}");
+    }
+}
+
+#[test]
+fn a_suspects_times_prove_nothing_else() {
+    let mut story = given([on("a").login(7200).used(7200), on("b").login(100).used(100)])
+        .reap(rule("never", Conditions { never_used: true, ..tokens() }))
+        .reap(rule("old", Conditions { age: Some(seconds(60)), ..tokens() }))
+        .reap(rule("superseded", superseded()));
+    assert_eq!(story.went(), ["a", "b"]);
+    story.seen.suspects = vec![SessionId::read("a"), SessionId::read("b")];
+    assert_eq!(story.went(), [""; 0]);
+    story.seen.suspects = vec![SessionId::read("b")];
+    story.policy.reap.retain(|rule| rule.id == "superseded");
+    assert_eq!(story.went(), [""; 0], "a suspect supersedes nobody");
+}
+
+#[test]
+fn ssh_stands_still_while_it_is_used() {
+    let ssh = rule("ssh", Conditions { kinds: vec![Kind::Ssh], ..idle(60) });
+    let mut story = given([on("a").kind("SSH")]).reap(ssh);
+    story.seen.clock = Clock::Contradictory(String::from("it jumped"));
+    story.witness.watch(&story.seen, Duration::ZERO);
+    story.now = seconds(90_000);
+    assert_eq!(story.went(), [""; 0]);
+}
+
+#[test]
+fn who_is_gone_is_forgotten_unless_not_all_was_seen() {
+    let mut story = given([on("a")]);
+    let id = SessionId::read("a");
+    story.witness.watch(&story.seen, seconds(10));
+    let all = std::mem::take(&mut story.seen.sessions);
+    story.seen.extent = Extent::Cut(String::from("a page is missing"));
+    story.witness.watch(&story.seen, seconds(20));
+    assert_eq!(story.witness.stands_still(&id, seconds(30)), Some(seconds(20)));
+    story.seen.extent = Extent::Whole;
+    story.witness.watch(&story.seen, seconds(40));
+    assert_eq!(story.witness.stands_still(&id, seconds(50)), None);
+    story.seen.sessions = all;
+    story.witness.watch(&story.seen, seconds(60));
+    assert_eq!(story.witness.stands_still(&id, seconds(70)), Some(seconds(10)));
+}
