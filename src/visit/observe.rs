@@ -23,7 +23,10 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         }
         let judgement = self.judge(now, own.as_ref(), &sessions);
         let clock = judgement.clock.clone();
-        self.learn(&judgement, &sessions);
+        // A part of the table does not tell who was there when the clock jumped, nor who is gone.
+        if extent == Extent::Whole {
+            self.learn(&judgement, &sessions);
+        }
         let shown = own.and_then(|own| own.owner);
         let accounts = [Some(self.account()), Some(held.account.clone()), shown].into_iter().flatten().collect();
         let own = Own { held: held.session.clone(), accounts };

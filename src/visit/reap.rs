@@ -13,11 +13,12 @@ use crate::session::{Observation, Session};
 use crate::settings::Mode;
 use crate::state::{Held, Record, RecordId, Settled, State};
 
-/// From look to DELETE. What is older proves nothing: its owner may have come back.
+/// From asking for the look to the DELETE. What is older proves nothing: its owner may have come back, also
+/// while the answer was on its way.
 const LOOK_TO_DELETE: Duration = Duration::from_secs(2);
 
 /// The part of it that a new connection may take. The iLO may have closed the one that the look came over.
-const SWIFT_CONNECT: Duration = Duration::from_millis(1500);
+const SWIFT_CONNECT: Duration = Duration::from_secs(1);
 
 /// How one session of the plan ended, for the rest of the plan.
 enum Next {
@@ -92,8 +93,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             }
         };
         let planned = &doomed.case().session;
-        let look = self.ilo.swift(SWIFT_CONNECT).session(&held.token, &planned.id).await;
         let looked = Instant::now();
+        let look = self.ilo.swift(SWIFT_CONNECT).session(&held.token, &planned.id).await;
         let next = match look {
             Ok(None) => Next::GoOn(Fate::Spared(String::from("it was gone before we came"))),
             Ok(Some(now)) => match self.objection(planned, &now, seen) {

@@ -19,7 +19,7 @@ use ilo_reaper::settings::{
 };
 use ilo_reaper::state::model::Model;
 use ilo_reaper::time::{HostClock, Timestamp};
-use ilo_sim::{Account, Delivery, Effect, Ilo, Logged, Moment, SessionId, SessionSpec, Spec};
+use ilo_sim::{Account, Delivery, Effect, Ilo, Logged, Moment, Reply, SessionId, SessionSpec, Spec};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -40,6 +40,7 @@ pub(crate) fn story<F: Future<Output = ()>>(tell: impl FnOnce() -> F) {
 }
 
 type Hook = Box<dyn FnMut(&Request<Bytes>, &mut Ilo, Moment) + Send>;
+type AnswerHook = Box<dyn FnMut(&Request<Bytes>, &mut Response<Bytes>) -> Duration + Send>;
 
 /// Simulated iLOs, reached without a network.
 #[derive(Clone)]
@@ -49,6 +50,8 @@ pub(crate) struct Sky {
     /// Called before an iLO handles a request of ours.
     before: Arc<Mutex<Option<Hook>>>,
     expand: Arc<Mutex<Expand>>,
+    /// Called with each answer, which it may change, and says how long it is on its way.
+    after: Arc<Mutex<Option<AnswerHook>>>,
 }
 
 /// What iLOs do when they are asked to expand a collection.
@@ -89,14 +92,17 @@ impl Transport for Sky {
             }
             *request.uri_mut() = request.uri().path().parse().unwrap();
         }
-        let reply = {
+        let (reply, slow) = {
             let now = self.now();
             let mut ilo = self.ilo(&peer.authority.host);
             if let Some(before) = self.before.lock().unwrap().as_mut() {
                 before(&request, &mut ilo, now);
             }
-            ilo.handle(now, US, &request)
+            let mut reply = ilo.handle(now, US, &request);
+            let slow = self.after.lock().unwrap().as_mut().map(|after| after(&request, &mut reply.response));
+            (reply, slow.unwrap_or_default())
         };
+        let reply = Reply { after: reply.after + slow, ..reply };
         if reply.after > patience.total || reply.delivery == Delivery::Never {
             tokio::time::sleep(patience.total).await;
             return timeout();
@@ -164,6 +170,7 @@ impl World {
             ilos: Arc::new(ilos.collect()),
             zero,
             before: Arc::default(),
+            after: Arc::default(),
             expand: Arc::new(Mutex::new(Expand::Does)),
         };
         let ear = Ear { heard: Arc::default(), zero };
@@ -204,6 +211,11 @@ impl World {
     /// What happens before an iLO handles each request of ours from now on.
     pub(crate) fn before(&self, hook: impl FnMut(&Request<Bytes>, &mut Ilo, Moment) + Send + 'static) {
         *self.sky.before.lock().unwrap() = Some(Box::new(hook));
+    }
+
+    /// What becomes of each answer to us from now on, and how much later it comes.
+    pub(crate) fn after(&self, hook: impl FnMut(&Request<Bytes>, &mut Response<Bytes>) -> Duration + Send + 'static) {
+        *self.sky.after.lock().unwrap() = Some(Box::new(hook));
     }
 
     /// Puts a token session of a script into the table, that logged in and was last used so long ago.
@@ -328,6 +340,15 @@ pub(crate) fn credential(password: &str) -> Arc<Credential> {
     Arc::new(Credential {
         id: CredentialId(format!("{OURS} (test)")),
         username: OURS.to_owned(),
+        password: Secret::new(password.to_owned()),
+    })
+}
+
+/// The same under another name, as another file or account makes it.
+pub(crate) fn other_credential(id: &str, username: &str, password: &str) -> Arc<Credential> {
+    Arc::new(Credential {
+        id: CredentialId(id.to_owned()),
+        username: username.to_owned(),
         password: Secret::new(password.to_owned()),
     })
 }

@@ -13,3 +13,4 @@ mod limits;
 mod process;
 mod reap;
 mod spare;
+mod stale;
