@@ -24,8 +24,8 @@ pub struct Memory {
     pub held: Option<Held>,
     /// Logins that were sent, and whose outcome we do not know.
     pub intents: Vec<Intent>,
-    /// Sessions that were ours, by id, and that we hold no more: they may still be in the table.
-    pub former: Vec<SessionId>,
+    /// Sessions that were ours and that we hold no more: they may still be in the table.
+    pub former: Vec<Former>,
     /// Whether it expands collections; `None` where it was not tried.
     pub expands: Option<bool>,
     /// Its clock less the host's, in seconds, at the last visit.
@@ -53,10 +53,24 @@ pub struct Held {
 pub struct Intent {
     /// The account that logs in.
     pub account: Owner,
+    /// Where. It proves nothing anywhere else.
+    pub authority: Authority,
     /// The login can't have happened before this, on the iLO's clock.
     pub from: Timestamp,
     /// Nor after this.
     pub to: Timestamp,
+}
+
+/// A session that was ours. An id alone proves nothing: another iLO, or the same after a reset, may give it to
+/// somebody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Former {
+    /// Its id.
+    pub session: SessionId,
+    /// The account it belongs to.
+    pub account: Owner,
+    /// Where it was made.
+    pub authority: Authority,
 }
 
 /// A deletion, or one that a bound held back: who, why, and the numbers compared.
@@ -125,7 +139,7 @@ impl Memory {
     fn is_sound(&self) -> bool {
         self.held.as_ref().is_none_or(Held::is_sound)
             && self.intents.iter().all(Intent::is_sound)
-            && self.former.iter().all(|session| session.segment().is_some())
+            && self.former.iter().all(Former::is_sound)
     }
 }
 
@@ -133,23 +147,29 @@ impl Held {
     fn is_sound(&self) -> bool {
         let token = self.token.reveal();
         let is_token = (1..=TOKEN_MAX).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic());
-        is_token
-            && self.session.segment().is_some()
-            && is_name(&self.account.to_string())
-            && is_name(&self.authority.host)
-            && self.authority.port > 0
+        is_token && self.session.segment().is_some() && is_name(&self.account.to_string()) && is_place(&self.authority)
+    }
+}
+
+impl Former {
+    fn is_sound(&self) -> bool {
+        self.session.segment().is_some() && is_name(&self.account.to_string()) && is_place(&self.authority)
     }
 }
 
 impl Intent {
     fn is_sound(&self) -> bool {
-        is_name(&self.account.to_string()) && self.from <= self.to
+        is_name(&self.account.to_string()) && is_place(&self.authority) && self.from <= self.to
     }
 }
 
 /// Whether a text can be a name of something: harmless, not empty, not too long.
 fn is_name(text: &str) -> bool {
     !text.is_empty() && clean(text, FOREIGN_TEXT_MAX) == text
+}
+
+fn is_place(authority: &Authority) -> bool {
+    is_name(&authority.host) && authority.port > 0
 }
 
 /// Refuses what makes no sense; without a word of it, since a token may be in it.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::{Memory, Record, RecordId, Settled, State, Unwritable, keepable};
 use crate::settings::IloName;
@@ -20,6 +21,7 @@ struct Process {
     disk: Disk,
     crash: Crash,
     is_full: bool,
+    pace: Duration,
 }
 
 /// What survives a kill.
@@ -46,6 +48,11 @@ impl Model {
     /// From now on each call fails and keeps nothing, or no longer.
     pub fn fail(&self, is_full: bool) {
         self.process().is_full = is_full;
+    }
+
+    /// From now on each call takes so long.
+    pub fn slow(&self, pace: Duration) {
+        self.process().pace = pace;
     }
 
     /// The next call keeps nothing and never returns, nor does any after it: kill -9 before the write.
@@ -87,6 +94,10 @@ impl Model {
 
     /// One commit.
     async fn commit<T>(&self, change: impl FnOnce(&mut Disk) -> Result<T, Unwritable> + Send) -> Result<T, Unwritable> {
+        let pace = self.process().pace;
+        if !pace.is_zero() {
+            tokio::time::sleep(pace).await;
+        }
         let committed = self.process().commit(change);
         match committed {
             Ok(answer) => answer,
@@ -160,7 +171,9 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use super::*;
-    use crate::session::SessionId;
+    use crate::session::{Owner, SessionId};
+    use crate::settings::Authority;
+    use crate::state::Former;
 
     /// What a call says at once; `None` where it never returns.
     fn answer<T>(call: impl Future<Output = T>) -> Option<T> {
@@ -171,7 +184,9 @@ mod tests {
     }
 
     fn former(id: &str) -> Memory {
-        Memory { former: vec![SessionId::read(id)], ..Memory::default() }
+        let authority = Authority { host: String::from("192.0.2.7"), port: 443 };
+        let former = Former { session: SessionId::read(id), account: Owner::new("svc-ilo-reaper"), authority };
+        Memory { former: vec![former], ..Memory::default() }
     }
 
     #[test]

@@ -2,22 +2,32 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{LoginOutcome, VisitError, Visitor};
 use crate::redfish::{Ended, Flashing, LoginError, Transport};
-use crate::session::{Extent, Kind, Observation, SessionId};
-use crate::state::{Held, Intent, State};
+use crate::session::{Extent, Kind, Observation, Session, SessionId};
+use crate::state::{Former, Held, Intent, State, Unwritable};
 use crate::time::Timestamp;
 
 /// After this many logins without an outcome, the next one waits.
 const INTENTS_BEFORE_WAIT: usize = 2;
 
-/// How long it waits. A default iLO has dropped an unused session by then (30 minutes, HPE iLO 5 user guide).
+/// How long it waits at first. A default iLO has dropped an unused session by then (30 minutes, HPE iLO 5 user
+/// guide). One without a time-out never does, so with each further one it waits four times as long.
 const INTENTS_WAIT: Duration = Duration::from_secs(3600);
+
+/// The longest.
+const INTENTS_WAIT_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How many intents are kept as proof.
 const INTENTS_MAX: usize = 8;
 
-/// How long after our patience ended an iLO may still do what it was asked.
+/// How many sessions that were ours are remembered.
+const FORMER_MAX: usize = 16;
+
+/// How long after our patience ended an iLO may still do what it was asked; and how long writing an intent
+/// may take.
 const LATE_LOGIN: Duration = Duration::from_secs(5);
 
 impl<T: Transport, S: State> Visitor<'_, T, S> {
@@ -39,11 +49,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// be ended with its own token; a token is never sent to another address.
     async fn leave_old_door(&mut self, held: &Held) {
         let same_place = held.authority == self.target.authority;
-        let ended = same_place
-            && matches!(
-                self.ilo.end(&held.token, &held.session).await,
-                Ended::Done | Ended::AlreadyGone | Ended::NotOurs
-            );
+        let ended =
+            same_place && matches!(self.ilo.end(&held.token, &held.session).await, Ended::Done | Ended::AlreadyGone);
         if ended {
             self.memory.held = None;
         } else {
@@ -53,27 +60,30 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 
     /// The held session is not ours to use any more. It may still be in the table.
     pub(super) fn lose_door(&mut self) {
-        if let Some(held) = self.memory.held.take() {
-            self.memory.former.push(held.session);
+        let Some(Held { session, account, authority, token: _ }) = self.memory.held.take() else { return };
+        let former = &mut self.memory.former;
+        if former.len() >= FORMER_MAX {
+            former.remove(0);
         }
+        former.push(Former { session, account, authority });
     }
 
     /// An error of a request that used the held session.
     pub(super) fn failed(&mut self, error: VisitError) -> VisitError {
         if error == VisitError::DoorLost {
             self.lose_door();
+            // A login that gave us nothing of use counts as one without an outcome, or we would fill the table.
+            self.memory.intents.extend(self.fresh.take());
         }
         error
     }
 
     async fn log_in(&mut self) -> Result<Held, VisitError> {
+        let asked = Instant::now();
         let root = self.ilo.root().await?;
         // Without its time no stray could ever be proven to be ours.
         let now = root.now.ok_or_else(|| VisitError::Nonsense(String::from("the service root has no date")))?;
-        if let Some(last) = self.memory.intents.last()
-            && self.memory.intents.len() >= INTENTS_BEFORE_WAIT
-            && now < last.to.plus(INTENTS_WAIT)
-        {
+        if self.logins_wait(now) {
             return Err(VisitError::LoginsLost);
         }
         // Somebody's wrong passwords make every login wait. A wait that the visit does not have time for would
@@ -82,7 +92,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             let why = format!("its logins wait {} s after wrong passwords", root.login_delay.as_secs());
             return Err(VisitError::Busy(Some(root.login_delay), why));
         }
-        self.intend(now, root.login_delay).await?;
+        self.intend(now, asked.elapsed() + root.login_delay).await?;
         let answer = self.ilo.log_in(&self.target.credential, root.login_delay).await;
         let outcome = match answer {
             Ok(login) => {
@@ -93,7 +103,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
                     account: self.account(),
                     authority: self.target.authority.clone(),
                 };
-                self.memory.intents.pop();
+                self.fresh = self.memory.intents.pop();
                 self.memory.held = Some(held.clone());
                 self.memory.expands = None;
                 Ok(held)
@@ -105,16 +115,34 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         outcome
     }
 
+    /// Whether the last logins here had no outcome, and the next one waits. Where the clock went back behind
+    /// them, nothing can be waited for on it.
+    fn logins_wait(&self, now: Timestamp) -> bool {
+        let here = &self.target.authority;
+        let open: Vec<&Intent> = self.memory.intents.iter().filter(|intent| intent.authority == *here).collect();
+        let (Some(last), Some(further)) = (open.last(), open.len().checked_sub(INTENTS_BEFORE_WAIT)) else {
+            return false;
+        };
+        let wait = INTENTS_WAIT.saturating_mul(1 << (2 * further.min(INTENTS_MAX))).min(INTENTS_WAIT_MAX);
+        now >= last.from && now < last.to.plus(wait)
+    }
+
     /// Writes down that a login is about to be sent, and when it can happen on the iLO's clock.
-    async fn intend(&mut self, now: Timestamp, login_delay: Duration) -> Result<(), VisitError> {
-        let late = self.settings.poll.exchange_timeout + login_delay + LATE_LOGIN;
+    async fn intend(&mut self, now: Timestamp, delay: Duration) -> Result<(), VisitError> {
+        let late = self.settings.poll.exchange_timeout + delay + LATE_LOGIN;
         let from = Timestamp::from_unix_s(now.unix_s().saturating_sub(1));
         if self.memory.intents.len() >= INTENTS_MAX {
             self.memory.intents.remove(0);
         }
-        self.memory.intents.push(Intent { account: self.account(), from, to: now.plus(late) });
+        let (account, authority) = (self.account(), self.target.authority.clone());
+        self.memory.intents.push(Intent { account, authority, from, to: now.plus(late) });
+        let began = Instant::now();
         if self.save().await {
-            return Ok(());
+            if began.elapsed() < LATE_LOGIN {
+                return Ok(());
+            }
+            // The span on disk begins to end: a login now could lie outside it.
+            self.unwritable = Some(Unwritable(format!("it took {} s", began.elapsed().as_secs())));
         }
         self.memory.intents.pop();
         let why = self.unwritable.as_ref().map_or_else(String::new, ToString::to_string);
@@ -167,7 +195,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     fn strays_in(&self, seen: &Observation) -> Vec<(SessionId, String)> {
         let mut strays = Vec::new();
         for session in seen.sessions.iter().filter(|session| session.id != seen.own.held) {
-            if self.memory.former.contains(&session.id) {
+            if self.was_ours(session) {
                 strays.push((session.id.clone(), String::from("it was ours by id")));
             }
         }
@@ -188,27 +216,46 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 
     fn explained_by(&self, intent: &Intent, seen: &Observation) -> Vec<SessionId> {
         let could_be = seen.sessions.iter().filter(|session| {
-            session.id != seen.own.held
+            intent.authority == self.target.authority
+                && session.id != seen.own.held
                 && !session.mine
                 && session.kind == Kind::Rest
                 && session.owner.as_ref() == Some(&intent.account)
                 && session.login.is_some_and(|login| login >= intent.from && login <= intent.to)
-                && !self.memory.former.contains(&session.id)
+                && !self.was_ours(session)
         });
         could_be.map(|session| session.id.clone()).collect()
     }
 
-    /// Drops what can prove nothing any more: the ids of sessions that are gone, and intents whose time is
-    /// over and that left no session.
+    /// Whether it is a session that we held here and lost, by its id and its account.
+    fn was_ours(&self, session: &Session) -> bool {
+        self.memory.former.iter().any(|former| self.is_former(former, session))
+    }
+
+    fn is_former(&self, former: &Former, session: &Session) -> bool {
+        former.authority == self.target.authority
+            && former.session == session.id
+            && session.owner.as_ref() == Some(&former.account)
+    }
+
+    /// Drops what can prove nothing any more here: sessions that are gone, and intents whose time is over and
+    /// that left no session.
     fn forget_proofs(&mut self, seen: &Observation) {
         let ended: Vec<&SessionId> = self.strays.iter().map(|(id, _)| id).collect();
         let there = |id: &SessionId| !ended.contains(&id) && seen.sessions.iter().any(|session| session.id == *id);
-        let former: Vec<SessionId> = self.memory.former.iter().filter(|id| there(id)).cloned().collect();
+        let here = &self.target.authority;
+        let still = |former: &&Former| {
+            former.authority != *here
+                || there(&former.session) && seen.sessions.iter().any(|session| self.is_former(former, session))
+        };
+        let former: Vec<Former> = self.memory.former.iter().filter(still).cloned().collect();
         let Some(now) = seen.clock.now() else {
             self.memory.former = former;
             return;
         };
-        let open = |intent: &&Intent| now <= intent.to || self.explained_by(intent, seen).iter().any(there);
+        let open = |intent: &&Intent| {
+            intent.authority != *here || now <= intent.to || self.explained_by(intent, seen).iter().any(there)
+        };
         let intents: Vec<Intent> = self.memory.intents.iter().filter(open).cloned().collect();
         self.memory.intents = intents;
         self.memory.former = former;
@@ -221,8 +268,11 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             return;
         }
         let ended = self.ilo.end(&held.token, &held.session).await;
-        if matches!(ended, Ended::Done | Ended::AlreadyGone | Ended::NotOurs) {
-            self.memory.held = None;
+        match ended {
+            Ended::Done | Ended::AlreadyGone => self.memory.held = None,
+            // If that was spurious, the next start finds it.
+            Ended::NotOurs => self.lose_door(),
+            Ended::Forbidden | Ended::Refused(..) | Ended::Unknown(_) => {}
         }
     }
 }

@@ -28,7 +28,7 @@ use crate::policy::{Budget, Circumstances, HeldBack, Plan, Table, Witness};
 use crate::redfish::{Ilo, IloError, Patience, Peer, Transport};
 use crate::session::{Observation, Owner, SessionId};
 use crate::settings::{Fingerprint, Mode, Settings, Target};
-use crate::state::{Memory, State, Unwritable};
+use crate::state::{Intent, Memory, State, Unwritable};
 use crate::time::HostClock;
 
 /// What is in force now. A visit asks it again before each DELETE.
@@ -205,7 +205,8 @@ impl InForce {
     /// The right to end sessions on `target`, if that is what is in force.
     fn arm(&self, target: &Target) -> Option<Armed> {
         let now = self.settings.targets.get(&target.name)?;
-        let same = now.authority == target.authority && now.trust == target.trust;
+        let account = |target: &Target| Owner::new(&target.credential.username);
+        let same = now.authority == target.authority && now.trust == target.trust && account(now) == account(target);
         (same && now.mode == Mode::Enforce && self.observing.is_none()).then_some(Armed(()))
     }
 }
@@ -218,6 +219,8 @@ struct Visitor<'a, T, S> {
     ilo: Ilo<'a, T>,
     memory: Memory,
     saved: Memory,
+    /// The login that was made in this visit.
+    fresh: Option<Intent>,
     may_log_in: bool,
     login: Option<LoginOutcome>,
     strays: Vec<(SessionId, String)>,
@@ -257,6 +260,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
             ilo,
             saved: errand.memory.clone(),
             memory: errand.memory,
+            fresh: None,
             may_log_in: errand.may_log_in,
             login: None,
             strays: Vec::new(),

@@ -104,7 +104,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         if judgement.jumped {
             self.memory.suspects = sessions.iter().map(|session| session.id.clone()).collect();
             // An intent is a span on the clock that is no more.
-            self.memory.intents.clear();
+            let here = &self.target.authority;
+            self.memory.intents.retain(|intent| intent.authority != *here);
         } else {
             self.memory.suspects.retain(|id| sessions.iter().any(|session| session.id == *id));
         }

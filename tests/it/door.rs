@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use ilo_reaper::event::Event;
 use ilo_reaper::fleet::Command;
-use ilo_reaper::settings::OnStop;
+use ilo_reaper::session::{Owner, SessionId};
+use ilo_reaper::settings::{Authority, IloName, OnStop};
+use ilo_reaper::state::{Former, Memory, State};
 use ilo_sim::{Fault, FaultKind, Matcher};
 
 use crate::harness::{OURS, World, story};
@@ -282,6 +284,135 @@ fn a_state_that_can_not_be_written_stops_logins_and_deletions() {
         assert!(!world.lives("r1", &leaked), "{}", world.story());
         assert_eq!((world.logins("r2"), world.ours("r2")), (2, 1));
         assert!(matches!(world.heard("state.writable").as_slice(), [Event::StateWritable { .. }]));
+        world.stop(running).await;
+    });
+}
+
+/// An iLO that logs us in and then does not know us must not be filled with sessions of ours.
+#[test]
+fn a_session_that_is_refused_at_its_first_use_is_not_replaced_for_ever() {
+    for path in [SESSIONS, "/redfish/v1/UpdateService/"] {
+        story(|| async move {
+            let world = World::of(&["r1"]);
+            world.leaked("r1", "svc-backup", 1200);
+            for _ in 0..1000 {
+                let denied = http::Response::builder().status(401).body(bytes::Bytes::new()).unwrap();
+                let on = Matcher::new(http::Method::GET, path);
+                world.sky.ilo("r1").inject(Fault { on, what: FaultKind::Answer(denied) });
+            }
+            let running = world.start();
+            world.pass(3000).await;
+            assert!(world.ours("r1") <= 3, "{path}: {} {}", world.ours("r1"), world.story());
+            world.pass(7 * 86_400).await;
+            assert!(world.ours("r1") <= 8, "{path}: {} {}", world.ours("r1"), world.story());
+            world.kill_only(running).await;
+        });
+    }
+}
+
+#[test]
+fn logins_that_are_lost_for_days_do_not_fill_the_table() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        for _ in 0..500 {
+            world.sky.ilo("r1").inject(lose_login());
+        }
+        let running = world.start();
+        world.pass(7 * 86_400).await;
+        assert!(world.ours("r1") <= 8, "{}", world.ours("r1"));
+        world.kill_only(running).await;
+    });
+}
+
+/// A refusal may be spurious at the log-out as well.
+#[test]
+fn a_log_out_that_is_refused_is_not_forgotten() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        let running = world.start();
+        world.pass(90).await;
+        let denied = http::Response::builder().status(401).body(bytes::Bytes::new()).unwrap();
+        let on = Matcher::new(http::Method::DELETE, SESSIONS);
+        world.sky.ilo("r1").inject(Fault { on, what: FaultKind::Answer(denied) });
+        world.stop(running).await;
+        assert_eq!(world.ours("r1"), 1);
+        world.state = world.state.restarted();
+        world.run(150).await;
+        assert_eq!(world.ours("r1"), 0, "{}", world.story());
+    });
+}
+
+#[test]
+fn one_ilo_that_hangs_does_not_keep_a_stop_from_logging_out_of_the_others() {
+    story(|| async {
+        let mut world = World::of(&["r1", "r2", "r3"]);
+        world.settings.poll.exchange_timeout = std::time::Duration::from_secs(90);
+        let running = world.start();
+        world.pass(90).await;
+        let hung = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let seen = Arc::clone(&hung);
+        world.sky.ilo("r1").inject(Fault { on: Matcher::any(), what: FaultKind::Hang });
+        world.before(move |_, ilo, _| {
+            if ilo.spec().name == "r1" {
+                seen.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+        });
+        while !hung.load(std::sync::atomic::Ordering::Relaxed) {
+            world.pass(1).await;
+        }
+        world.stop(running).await;
+        assert_eq!((world.ours("r2"), world.ours("r3")), (0, 0), "{}", world.story());
+    });
+}
+
+/// A clock that went back, as after a flat battery, does not lock us out for years.
+#[test]
+fn lost_logins_and_then_a_clock_of_2001_do_not_keep_us_out() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        for _ in 0..2 {
+            world.sky.ilo("r1").inject(lose_login());
+        }
+        let running = world.start();
+        world.pass(300).await;
+        world.sky.ilo("r1").set_clock_offset(-745_000_000);
+        world.pass(3 * 3600).await;
+        assert_eq!(world.logins("r1"), 3, "{}", world.story());
+        world.kill_only(running).await;
+    });
+}
+
+/// An iLO may give an id again after a reset.
+#[test]
+fn an_id_that_was_ours_and_is_somebody_elses_now_ends_nobody() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        let theirs = world.leaked("r1", "alice", 10);
+        let former = Former {
+            session: SessionId::read(theirs.as_str()),
+            account: Owner::new(OURS),
+            authority: Authority { host: String::from("r1"), port: 443 },
+        };
+        let memory = Memory { former: vec![former], ..Default::default() };
+        world.state.save(&IloName::new("r1"), &memory).await.unwrap();
+        world.run(200).await;
+        assert!(world.lives("r1", &theirs), "{}", world.story());
+    });
+}
+
+/// A disk that stands still between intent and login would leave a session that nothing proves to be ours.
+#[test]
+fn a_login_is_not_sent_long_after_its_intent_was_written() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        world.state.slow(std::time::Duration::from_secs(20));
+        let running = world.start();
+        world.pass(600).await;
+        assert_eq!(world.login_requests("r1"), 0, "{}", world.story());
+        assert_eq!(world.heard("state.unwritable").len(), 1);
+        world.state.slow(std::time::Duration::ZERO);
+        world.pass(1300).await;
+        assert_eq!(world.ours("r1"), 1, "{}", world.story());
         world.stop(running).await;
     });
 }

@@ -13,22 +13,23 @@ use rusqlite::{Connection, Row, params, params_from_iter};
 use crate::secret::Secret;
 use crate::session::{Owner, SessionId};
 use crate::settings::{Authority, IloName};
-use crate::state::{Held, Intent, Memory, Record, RecordId, Settled, Unwritable, is_name};
+use crate::state::{Former, Held, Intent, Memory, Record, RecordId, Settled, Unwritable, is_name};
 use crate::time::Timestamp;
 
 /// Marks a database as ours in its header: `iLOr`.
 pub(super) const APPLICATION_ID: i32 = 0x694c_4f72;
 /// Grows by one with each change of the tables.
-pub(super) const SCHEMA_VERSION: i32 = 1;
+pub(super) const SCHEMA_VERSION: i32 = 2;
 
 /// Times are seconds since 1970, those of sessions by the iLO's clock, `at_s` by the host's.
 pub(super) const SCHEMA: &str = "
 CREATE TABLE held (ilo TEXT PRIMARY KEY, session TEXT NOT NULL, token TEXT NOT NULL, account TEXT NOT NULL,
     host TEXT NOT NULL, port INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;
-CREATE TABLE intents (ilo TEXT NOT NULL, account TEXT NOT NULL, from_s INTEGER NOT NULL, to_s INTEGER NOT NULL,
-    seal BLOB NOT NULL) STRICT;
+CREATE TABLE intents (ilo TEXT NOT NULL, account TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL,
+    from_s INTEGER NOT NULL, to_s INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;
 CREATE INDEX intents_by_ilo ON intents (ilo);
-CREATE TABLE former (ilo TEXT NOT NULL, session TEXT NOT NULL, seal BLOB NOT NULL) STRICT;
+CREATE TABLE former (ilo TEXT NOT NULL, session TEXT NOT NULL, account TEXT NOT NULL, host TEXT NOT NULL,
+    port INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;
 CREATE INDEX former_by_ilo ON former (ilo);
 CREATE TABLE suspects (ilo TEXT NOT NULL, session TEXT NOT NULL, seal BLOB NOT NULL) STRICT;
 CREATE INDEX suspects_by_ilo ON suspects (ilo);
@@ -53,11 +54,11 @@ pub(super) fn save(db: &Connection, ilo: &IloName, memory: &Memory) -> rusqlite:
         let (session, account) = (session.to_string(), account.to_string());
         put(db, "held", &[&ilo, &session, &token.reveal(), &account, &authority.host, &authority.port])?;
     }
-    for Intent { account, from, to } in &memory.intents {
-        put(db, "intents", &[&ilo, &account.to_string(), &from.unix_s(), &to.unix_s()])?;
+    for Intent { account, authority: Authority { host, port }, from, to } in &memory.intents {
+        put(db, "intents", &[&ilo, &account.to_string(), host, port, &from.unix_s(), &to.unix_s()])?;
     }
-    for session in &memory.former {
-        put(db, "former", &[&ilo, &session.to_string()])?;
+    for Former { session, account, authority: Authority { host, port } } in &memory.former {
+        put(db, "former", &[&ilo, &session.to_string(), &account.to_string(), host, port])?;
     }
     for session in &memory.suspects {
         put(db, "suspects", &[&ilo, &session.to_string()])?;
@@ -195,22 +196,22 @@ impl Remembered {
         let mut read = Self::default();
         read.each(db, "held", |row, memory| {
             let account = Owner::new(&row.text(3)?);
-            let authority = Authority { host: row.text(4)?, port: u16::try_from(row.number(5)?).ok()? };
+            let authority = row.authority(4)?;
             let token = Secret::new(row.text(2)?);
             let held = Held { session: SessionId::read(&row.text(1)?), token, account, authority };
             memory.held = Some(Some(held).filter(Held::is_sound)?);
             Some(())
         })?;
         read.each(db, "intents", |row, memory| {
-            let [from, to] = [row.number(2)?, row.number(3)?].map(Timestamp::from_unix_s);
-            let intent = Intent { account: Owner::new(&row.text(1)?), from, to };
+            let [from, to] = [row.number(4)?, row.number(5)?].map(Timestamp::from_unix_s);
+            let intent = Intent { account: Owner::new(&row.text(1)?), authority: row.authority(2)?, from, to };
             memory.intents.push(Some(intent).filter(Intent::is_sound)?);
             Some(())
         })?;
         read.each(db, "former", |row, memory| {
             let session = SessionId::read(&row.text(1)?);
-            session.segment()?;
-            memory.former.push(session);
+            let former = Former { session, account: Owner::new(&row.text(2)?), authority: row.authority(3)? };
+            memory.former.push(Some(former).filter(Former::is_sound)?);
             Some(())
         })?;
         read.each(db, "suspects", |row, memory| {
@@ -266,6 +267,11 @@ impl<'a> Sealed<'a> {
 
     fn text(&self, column: usize) -> Option<String> {
         self.0.get(column).ok()
+    }
+
+    /// A host in this column and a port in the next.
+    fn authority(&self, column: usize) -> Option<Authority> {
+        Some(Authority { host: self.text(column)?, port: u16::try_from(self.number(column + 1)?).ok()? })
     }
 
     /// `None` where it is null, and where it is no number.

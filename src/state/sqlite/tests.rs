@@ -13,7 +13,7 @@ use crate::event::{Case, Gone};
 use crate::secret::Secret;
 use crate::session::{Kind, Owner, Session, SessionId, UserType};
 use crate::settings::Authority;
-use crate::state::{Held, Intent};
+use crate::state::{Former, Held, Intent};
 
 const NOW: Timestamp = Timestamp::from_unix_s(1_795_000_000);
 
@@ -56,7 +56,7 @@ fn memory(number: usize) -> Memory {
             authority: Authority { host: format!("ilo-{number}.oob.example.net"), port: 8443 },
         }),
         intents: vec![intent(-5, 7), intent(1_795_000_000, 1_795_000_060)],
-        former: ["b", "a", "a"].map(SessionId::read).to_vec(),
+        former: ["b", "a", "a"].map(former).to_vec(),
         expands: Some(false),
         clock_offset_s: Some(-86_400),
         suspects: ["plain", "not/plain\u{202e}", ""].map(SessionId::read).to_vec(),
@@ -65,7 +65,15 @@ fn memory(number: usize) -> Memory {
 
 fn intent(from: i64, to: i64) -> Intent {
     let [from, to] = [from, to].map(Timestamp::from_unix_s);
-    Intent { account: Owner::new("svc-ilo-reaper"), from, to }
+    Intent { account: Owner::new("svc-ilo-reaper"), authority: place(), from, to }
+}
+
+fn former(id: &str) -> Former {
+    Former { session: SessionId::read(id), account: Owner::new("svc-ilo-reaper"), authority: place() }
+}
+
+fn place() -> Authority {
+    Authority { host: String::from("192.0.2.7"), port: 443 }
 }
 
 fn record(number: usize) -> Record {
@@ -324,10 +332,10 @@ async fn a_lost_state_is_set_aside_and_observed_until_a_person_resumes() {
 #[tokio::test]
 async fn a_newer_state_is_left_alone() {
     let home = filled().await;
-    sql(home.path(), "PRAGMA user_version = 2");
+    sql(home.path(), "PRAGMA user_version = 3");
     let before = fs::read(home.path().join("state.db")).expect("read");
     let error = refusal(home.path());
-    assert!(matches!(error, OpenError::Newer { version: 2, .. }) && error.to_string().contains("newer"), "{error}");
+    assert!(matches!(error, OpenError::Newer { version: 3, .. }) && error.to_string().contains("newer"), "{error}");
     assert!(fs::read(home.path().join("state.db")).expect("read") == before);
     assert!(!files(home.path()).iter().any(|name| name.contains("bad")));
 }
@@ -369,7 +377,9 @@ fn a_sealed_row_is_judged_all_the_same() {
     ];
     let mut evil: Vec<Memory> = held.map(|held| Memory { held: Some(held), ..Memory::default() }).to_vec();
     evil.push(Memory { intents: vec![intent(7, 5)], ..Memory::default() });
-    evil.push(Memory { former: vec![SessionId::read("a/b")], ..Memory::default() });
+    evil.push(Memory { former: vec![former("a/b")], ..Memory::default() });
+    let nowhere = Authority { port: 0, ..place() };
+    evil.push(Memory { former: vec![Former { authority: nowhere, ..former("a") }], ..Memory::default() });
     for (number, memory) in evil.iter().enumerate() {
         assert!(keepable(&ilo(number), memory).is_err(), "{number}");
         rows::save(&found.database, &ilo(number), memory).expect("saved");
