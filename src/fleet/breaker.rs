@@ -2,12 +2,14 @@
 //!
 //! A wrong password delays every later login of an iLO, and directory accounts lock. So a password is tried
 //! on one iLO first, until one accepts it; an iLO that rejected it is left alone for a growing while; and
-//! three rejections in a row by iLOs that should know it suspend it for all.
+//! three rejections in a row by iLOs that should know it suspend it for all. Nor do many try at once what
+//! nobody accepted lately: it may have been changed everywhere since.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::settings::{CredentialId, IloName};
+use crate::secret::Secret;
+use crate::settings::{Credential, CredentialId, IloName};
 
 /// The first wait after a rejection. It doubles with each further one.
 const WAIT: Duration = Duration::from_secs(600);
@@ -19,19 +21,29 @@ const REJECTIONS: usize = 3;
 const WITHIN: Duration = Duration::from_secs(600);
 /// How soon to ask again while another iLO tries the password first.
 const CANARY_WAIT: Duration = Duration::from_secs(1);
+/// How long an accepted login lets one more be under way.
+const LATELY: Duration = Duration::from_secs(60);
 
 /// What every credential has met with.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Breaker {
     credentials: BTreeMap<CredentialId, Record>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone)]
 struct Record {
+    /// What all of this is about. Another password starts afresh.
+    password: Secret,
     /// An iLO accepted it, and nothing suspended it since.
     works: bool,
     /// The iLO that tries it for the others.
     canary: Option<IloName>,
+    /// iLOs that are trying it.
+    trying: BTreeSet<IloName>,
+    /// iLOs that came back from their last try without a word, dead ones most of them: they keep no place.
+    silent: BTreeSet<IloName>,
+    /// When it was accepted lately.
+    accepted: Vec<Duration>,
     /// iLOs that accepted it once.
     known_by: BTreeSet<IloName>,
     /// Rejections by iLOs that accepted it before, or by the first ever tried.
@@ -52,7 +64,7 @@ struct Suspension {
 pub enum Leave {
     /// Yes, and its outcome must be told.
     Yes,
-    /// Not before that: another iLO tries it first, and may be done then.
+    /// Not before that: another iLO tries it first, or enough do, and may be done then.
     AfterCanary(Duration),
     /// Not before that: it was rejected.
     Wait(Duration),
@@ -70,8 +82,12 @@ pub struct Rejection {
 impl Breaker {
     /// Whether `ilo` may be sent a login with this credential. A yes to a credential that is not known to
     /// work makes `ilo` its canary.
-    pub fn may_log_in(&mut self, credential: &CredentialId, ilo: &IloName, now: Duration) -> Leave {
-        let record = self.credentials.entry(credential.clone()).or_default();
+    pub fn may_log_in(&mut self, credential: &Credential, ilo: &IloName, now: Duration) -> Leave {
+        let fresh = || Record::of(&credential.password);
+        let record = self.credentials.entry(credential.id.clone()).or_insert_with(fresh);
+        if record.password != credential.password {
+            *record = fresh();
+        }
         if let Some((_, until)) = record.rejected.get(ilo)
             && now < *until
         {
@@ -82,22 +98,26 @@ impl Breaker {
         {
             return Leave::Wait(suspension.until);
         }
-        if record.works {
-            return Leave::Yes;
+        let others = match &record.canary {
+            _ if record.works => record.has_enough(now),
+            canary => canary.as_ref().is_some_and(|canary| canary != ilo),
+        };
+        if others {
+            return Leave::AfterCanary(now + CANARY_WAIT);
         }
-        match &record.canary {
-            Some(canary) if canary != ilo => Leave::AfterCanary(now + CANARY_WAIT),
-            _ => {
-                record.canary = Some(ilo.clone());
-                Leave::Yes
-            }
+        if !record.works {
+            record.canary = Some(ilo.clone());
         }
+        record.trying.insert(ilo.clone());
+        Leave::Yes
     }
 
     /// The login was accepted. Whether that ended a suspension.
-    pub fn accepted(&mut self, credential: &CredentialId, ilo: &IloName) -> bool {
-        let record = self.credentials.entry(credential.clone()).or_default();
+    pub fn accepted(&mut self, credential: &Credential, ilo: &IloName, now: Duration) -> bool {
+        let Some(record) = self.record(credential) else { return false };
         record.release(ilo);
+        record.accepted.retain(|at| now.saturating_sub(*at) < LATELY);
+        record.accepted.push(now);
         record.works = true;
         record.known_by.insert(ilo.clone());
         record.rejected.remove(ilo);
@@ -106,8 +126,11 @@ impl Breaker {
     }
 
     /// The login was rejected.
-    pub fn rejected(&mut self, credential: &CredentialId, ilo: &IloName, now: Duration) -> Rejection {
-        let record = self.credentials.entry(credential.clone()).or_default();
+    pub fn rejected(&mut self, credential: &Credential, ilo: &IloName, now: Duration) -> Rejection {
+        let Some(record) = self.record(credential) else {
+            // That password is not tried again anyway.
+            return Rejection { retry_in: Duration::ZERO, suspended: None };
+        };
         record.release(ilo);
         let times = record.rejected.get(ilo).map_or(0, |(times, _)| *times) + 1;
         let retry_in = wait(times);
@@ -131,21 +154,50 @@ impl Breaker {
     }
 
     /// The login that was allowed has no outcome that tells.
-    pub fn released(&mut self, credential: &CredentialId, ilo: &IloName) {
-        if let Some(record) = self.credentials.get_mut(credential) {
-            record.release(ilo);
+    pub fn released(&mut self, credential: &Credential, ilo: &IloName) {
+        if let Some(record) = self.record(credential)
+            && record.release(ilo)
+        {
+            record.silent.insert(ilo.clone());
         }
     }
 
-    /// The configuration gave the credential another password, or an iLO another credential: start afresh.
-    pub fn forget(&mut self, credential: &CredentialId) {
-        self.credentials.remove(credential);
+    /// What is known about a credential, if it still has this password: what became of an old one says nothing
+    /// about the new one.
+    fn record(&mut self, credential: &Credential) -> Option<&mut Record> {
+        self.credentials.get_mut(&credential.id).filter(|record| record.password == credential.password)
     }
 }
 
 impl Record {
-    fn release(&mut self, ilo: &IloName) {
+    fn of(password: &Secret) -> Self {
+        Self {
+            password: password.clone(),
+            works: false,
+            canary: None,
+            trying: BTreeSet::new(),
+            silent: BTreeSet::new(),
+            accepted: Vec::new(),
+            known_by: BTreeSet::new(),
+            telling: Vec::new(),
+            suspended: None,
+            rejected: BTreeMap::new(),
+        }
+    }
+
+    /// Its try is over. Whether there was one.
+    fn release(&mut self, ilo: &IloName) -> bool {
         self.canary.take_if(|canary| canary == ilo);
+        self.silent.remove(ilo);
+        self.trying.remove(ilo)
+    }
+
+    /// Whether so many are trying it that, were it wrong now, more than enough would reject it.
+    fn has_enough(&self, now: Duration) -> bool {
+        let lately = self.accepted.iter().filter(|at| now.saturating_sub(**at) < LATELY).count();
+        let telling = self.telling.iter().filter(|(at, _)| now.saturating_sub(*at) < WITHIN).count();
+        let trying = self.trying.difference(&self.silent).count();
+        trying + telling >= REJECTIONS + lately
     }
 }
 
@@ -157,8 +209,13 @@ fn wait(times: u32) -> Duration {
 mod tests {
     use super::*;
 
-    fn cred() -> CredentialId {
-        CredentialId(String::from("svc"))
+    fn with(password: &str) -> Credential {
+        let (id, username) = (CredentialId(String::from("svc")), String::from("svc"));
+        Credential { id, username, password: Secret::new(password.to_owned()) }
+    }
+
+    fn cred() -> Credential {
+        with("one")
     }
 
     fn ilo(number: usize) -> IloName {
@@ -176,10 +233,11 @@ mod tests {
         assert_eq!(breaker.may_log_in(&cred(), &ilo(2), at(0)), Leave::AfterCanary(at(1)));
         breaker.released(&cred(), &ilo(1));
         assert_eq!(breaker.may_log_in(&cred(), &ilo(2), at(1)), Leave::Yes, "the first one could not tell");
-        assert!(!breaker.accepted(&cred(), &ilo(2)));
-        for number in 3..10 {
+        assert!(!breaker.accepted(&cred(), &ilo(2), at(1)));
+        for number in 3..7 {
             assert_eq!(breaker.may_log_in(&cred(), &ilo(number), at(1)), Leave::Yes);
         }
+        assert_eq!(breaker.may_log_in(&cred(), &ilo(7), at(1)), Leave::AfterCanary(at(2)), "enough are trying");
     }
 
     #[test]
@@ -212,7 +270,7 @@ mod tests {
         assert_eq!(rejection, Rejection { retry_in: at(600), suspended: None });
         assert_eq!(breaker.may_log_in(&cred(), &ilo(8), at(1799)), Leave::Wait(at(1800)));
         assert_eq!(breaker.may_log_in(&cred(), &ilo(8), at(1800)), Leave::Yes);
-        assert!(breaker.accepted(&cred(), &ilo(8)), "that ends the suspension");
+        assert!(breaker.accepted(&cred(), &ilo(8), at(1800)), "that ends the suspension");
         assert_eq!(breaker.may_log_in(&cred(), &ilo(9), at(1800)), Leave::Yes);
     }
 
@@ -220,7 +278,7 @@ mod tests {
     fn an_ilo_that_rejects_is_left_alone_for_a_growing_while_and_the_others_go_on() {
         let mut breaker = Breaker::default();
         breaker.may_log_in(&cred(), &ilo(1), at(0));
-        breaker.accepted(&cred(), &ilo(1));
+        breaker.accepted(&cred(), &ilo(1), at(0));
         let mut now = at(0);
         for expected_s in [600, 1200, 2400, 4800, 9600, 19_200, 38_400, 43_200, 43_200] {
             assert_eq!(breaker.may_log_in(&cred(), &ilo(2), now), Leave::Yes);
@@ -238,7 +296,7 @@ mod tests {
         let mut breaker = Breaker::default();
         for number in 0..5 {
             breaker.may_log_in(&cred(), &ilo(number), at(0));
-            breaker.accepted(&cred(), &ilo(number));
+            breaker.accepted(&cred(), &ilo(number), at(0));
         }
         for number in 100..110 {
             assert_eq!(breaker.rejected(&cred(), &ilo(number), at(1)).suspended, None, "it never had that password");
@@ -249,5 +307,38 @@ mod tests {
         assert_eq!(breaker.rejected(&cred(), &ilo(3), at(630)).suspended, None);
         let suspended = breaker.rejected(&cred(), &ilo(4), at(640)).suspended;
         assert_eq!(suspended, Some((vec![ilo(2), ilo(3), ilo(4)], at(600))));
+    }
+
+    #[test]
+    fn what_an_old_password_came_to_says_nothing_about_a_new_one() {
+        let mut breaker = Breaker::default();
+        assert_eq!(breaker.may_log_in(&cred(), &ilo(1), at(0)), Leave::Yes);
+        assert_eq!(breaker.may_log_in(&with("two"), &ilo(2), at(0)), Leave::Yes, "it starts afresh");
+        assert!(!breaker.accepted(&cred(), &ilo(1), at(1)));
+        assert_eq!(breaker.may_log_in(&with("two"), &ilo(3), at(1)), Leave::AfterCanary(at(2)));
+        breaker.rejected(&cred(), &ilo(3), at(1));
+        breaker.released(&cred(), &ilo(2));
+        assert_eq!(breaker.may_log_in(&with("two"), &ilo(3), at(1)), Leave::AfterCanary(at(2)));
+        breaker.released(&with("two"), &ilo(2));
+        assert_eq!(breaker.may_log_in(&with("two"), &ilo(3), at(1)), Leave::Yes);
+    }
+
+    #[test]
+    fn what_nobody_accepted_lately_is_tried_by_three_at_once() {
+        let mut breaker = Breaker::default();
+        for number in 0..10 {
+            breaker.may_log_in(&cred(), &ilo(number), at(0));
+            breaker.accepted(&cred(), &ilo(number), at(0));
+        }
+        let tries = |breaker: &mut Breaker, now| {
+            (0..100).filter(|number| breaker.may_log_in(&cred(), &ilo(*number), now) == Leave::Yes).count()
+        };
+        assert_eq!(tries(&mut breaker.clone(), at(59)), 13);
+        assert_eq!(tries(&mut breaker, at(60)), 3);
+        breaker.rejected(&cred(), &ilo(0), at(61));
+        assert_eq!(tries(&mut breaker, at(61)), 0, "one rejected it, two are trying");
+        breaker.accepted(&cred(), &ilo(1), at(62));
+        breaker.released(&cred(), &ilo(2));
+        assert_eq!(tries(&mut breaker, at(62)), 5, "and the silent one keeps no place");
     }
 }

@@ -3,6 +3,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`Fleet`] | the loop: a command, a finished visit, a due one |
+//! | `finish` | taking in what a visit came back with |
 //! | `stop` | taking iLOs out, and a clean end |
 //! | `round` | the same loop, once to each: what `sweep` and `list` are |
 //! | [`Schedule`] | PURE: when each iLO is visited |
@@ -10,6 +11,7 @@
 //! | `news` | PURE: what is worth telling of a visit |
 
 mod breaker;
+mod finish;
 mod news;
 mod round;
 mod schedule;
@@ -27,14 +29,14 @@ pub use breaker::{Breaker, Leave, Rejection};
 pub use round::Round;
 pub use schedule::{First, Next, Outcome, Schedule};
 
-use crate::event::{Event, Place, Summary, Teller};
+use crate::event::{Summary, Teller};
 use crate::policy::{Budget, Witness};
 use crate::redfish::Transport;
 use crate::session::{Owner, SessionId};
 use crate::settings::{IloName, Settings, Target};
 use crate::state::{Memory, State};
 use crate::time::HostClock;
-use crate::visit::{self, Errand, Fate, InForce, LoginOutcome, VisitError, Visited, World};
+use crate::visit::{self, Errand, InForce, Visited, World};
 
 /// Commands taken in a row before visits get their turn.
 const COMMANDS_PER_TURN: usize = 8;
@@ -62,7 +64,8 @@ pub struct Fleet<T, S> {
     /// Memories of iLOs that the configuration does not name now.
     absent: BTreeMap<IloName, Memory>,
     visits: JoinSet<Finished>,
-    flying: BTreeMap<tokio::task::Id, IloName>,
+    /// Tasks, each with the iLO as it was configured when it began.
+    flying: BTreeMap<tokio::task::Id, Arc<Target>>,
     summary: Summary,
     state_path: String,
     unwritable: bool,
@@ -70,8 +73,8 @@ pub struct Fleet<T, S> {
 
 /// What a task of the loop comes back with.
 enum Finished {
-    Visit(IloName, Box<Visited>),
-    LogOut(IloName, Box<Memory>),
+    Visit(Box<Visited>),
+    LogOut(Box<Memory>),
 }
 
 /// One iLO, as the loop knows it.
@@ -206,7 +209,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
         };
         let has_door = memory.held.as_ref().is_some_and(|held| fits(held, &slot.target));
         if !has_door {
-            match self.breaker.may_log_in(&slot.target.credential.id, name, now) {
+            match self.breaker.may_log_in(&slot.target.credential, name, now) {
                 Leave::Yes => {}
                 leave @ (Leave::AfterCanary(until) | Leave::Wait(until)) => {
                     self.schedule.done(name, Outcome::Postponed(until), now);
@@ -215,125 +218,19 @@ impl<T: Transport, S: State> Fleet<T, S> {
             }
         }
         slot.memory = None;
+        let target = Arc::clone(&slot.target);
         let errand = Errand {
-            target: Arc::clone(&slot.target),
+            target: Arc::clone(&target),
             memory,
             may_log_in: !has_door,
             may_end: slot.no_end_before.is_none_or(|until| until <= now),
             witness: std::mem::take(&mut slot.witness),
             noted: std::mem::take(&mut slot.noted),
         };
-        let (world, key) = (self.world.clone(), name.clone());
-        let task = self.visits.spawn(async move {
-            let visited = visit::visit(&world, errand).await;
-            Finished::Visit(key, Box::new(visited))
-        });
-        self.flying.insert(task.id(), name.clone());
+        let world = self.world.clone();
+        let task = self.visits.spawn(async move { Finished::Visit(Box::new(visit::visit(&world, errand).await)) });
+        self.flying.insert(task.id(), target);
         None
-    }
-
-    fn joined(&mut self, joined: Result<(tokio::task::Id, Finished), tokio::task::JoinError>) {
-        match joined {
-            Ok((task, finished)) => {
-                self.flying.remove(&task);
-                match finished {
-                    Finished::Visit(name, mut visited) => {
-                        self.finish(&name, &mut visited);
-                    }
-                    Finished::LogOut(name, memory) => self.logged_out(name, *memory),
-                }
-            }
-            Err(error) => self.broken(&error),
-        }
-    }
-
-    /// A visit panicked. What it had done is not known, so the iLO is left alone until a restart, which
-    /// finds everything that matters in the state.
-    fn broken(&mut self, error: &tokio::task::JoinError) {
-        let Some(name) = self.flying.remove(&error.id()) else { return };
-        let now = self.now();
-        self.schedule.done(&name, Outcome::Failed(None), now);
-        let Some(slot) = self.slots.get_mut(&name) else { return };
-        slot.parked = true;
-        self.breaker.released(&slot.target.credential.id, &name);
-        let detail = crate::session::clean(&error.to_string(), 300);
-        self.teller.tell(Event::VisitBroken { at: Place::from(slot.target.as_ref()), detail });
-    }
-
-    /// Takes a visit's result in; the outcome for the schedule.
-    fn finish(&mut self, name: &IloName, visited: &mut Visited) -> Outcome {
-        let now = self.now();
-        let outcome = outcome(visited);
-        self.schedule.done(name, outcome, now);
-        self.tell_state(visited);
-        let Some(slot) = self.slots.get_mut(name) else { return outcome };
-        let target = Arc::clone(&slot.target);
-        slot.memory = Some(std::mem::take(&mut visited.memory));
-        slot.noted = std::mem::take(&mut visited.noted);
-        slot.witness = std::mem::take(&mut visited.witness);
-        let remind = self.in_force.borrow().settings.report.remind;
-        let (events, counts) = news::of(&mut slot.told, &target, visited, remind, now);
-        if let Ok(visit) = &visited.result
-            && visit.fates.iter().any(|(_, fate)| *fate == Fate::Forbidden)
-        {
-            slot.no_end_before = Some(now + FORBIDDEN_WAIT);
-        }
-        self.summary.visited += counts.visited;
-        self.summary.reaped += counts.reaped;
-        self.summary.would_reap += counts.would_reap;
-        for event in events {
-            self.teller.tell(event);
-        }
-        self.tell_login(name, &target, visited.login.as_ref(), now);
-        if self.slots.get(name).is_some_and(|slot| slot.leaving) {
-            self.leave(name);
-        }
-        outcome
-    }
-
-    fn tell_login(&mut self, name: &IloName, target: &Target, login: Option<&LoginOutcome>, now: Duration) {
-        let credential = &target.credential.id;
-        match login {
-            None | Some(LoginOutcome::Unknown) => self.breaker.released(credential, name),
-            Some(LoginOutcome::Accepted) => {
-                if self.breaker.accepted(credential, name) {
-                    let (credential, accepted_by) = (credential.clone(), name.clone());
-                    self.teller.tell(Event::CredentialRestored { credential, accepted_by });
-                }
-            }
-            Some(LoginOutcome::Rejected(_)) => {
-                let Rejection { retry_in, suspended } = self.breaker.rejected(credential, name, now);
-                let username = target.credential.username.clone();
-                self.teller.tell(Event::LoginRejected { at: Place::from(target), username, retry_in });
-                if let Some((rejected_by, retry_in)) = suspended {
-                    let credential = credential.clone();
-                    self.teller.tell(Event::CredentialSuspended { credential, rejected_by, retry_in });
-                }
-            }
-        }
-    }
-
-    fn tell_state(&mut self, visited: &Visited) {
-        match &visited.unwritable {
-            Some(why) if !self.unwritable => {
-                self.unwritable = true;
-                let path = self.state_path.clone();
-                self.teller.tell(Event::StateUnwritable { path, cause: why.to_string() });
-            }
-            None if self.unwritable && visited.wrote => {
-                self.unwritable = false;
-                self.teller.tell(Event::StateWritable { path: self.state_path.clone() });
-            }
-            _ => {}
-        }
-    }
-
-    fn summarise(&mut self) {
-        let mut summary = std::mem::take(&mut self.summary);
-        summary.ilos = self.slots.len();
-        summary.late = self.schedule.late(self.now());
-        summary.unreachable = self.slots.values().filter(|slot| slot.told.unreachable).count();
-        self.teller.tell(Event::FleetSummary(summary));
     }
 
     /// Puts another configuration in force. Visits in flight ask it before each DELETE.
@@ -355,11 +252,9 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 if slot.target != *target {
                     self.schedule.afresh(name, now);
                 }
-                if slot.target.credential.password != target.credential.password {
-                    self.breaker.forget(&target.credential.id);
-                }
-                slot.target = Arc::clone(target);
+                let old = std::mem::replace(&mut slot.target, Arc::clone(target));
                 slot.leaving = false;
+                self.move_away(&old);
                 continue;
             }
             let slot = Slot {
@@ -389,21 +284,4 @@ async fn sleep(until: Option<Instant>) {
 /// Whether a held session is for this account at this place.
 fn fits(held: &crate::state::Held, target: &Target) -> bool {
     held.authority == target.authority && held.account == Owner::new(&target.credential.username)
-}
-
-/// What a visit means for the schedule.
-fn outcome(visited: &Visited) -> Outcome {
-    let error = match &visited.result {
-        Ok(visit) => visit.cut_short.as_ref(),
-        Err(error) => Some(error),
-    };
-    match error {
-        None => Outcome::Good,
-        Some(VisitError::DoorLost) => Outcome::Again,
-        Some(VisitError::Busy(wait, _)) => Outcome::Failed(*wait),
-        Some(VisitError::TableFull(_) | VisitError::LoginsLost | VisitError::Unwritable(_)) => {
-            Outcome::Failed(Some(SOON))
-        }
-        Some(_) => Outcome::Failed(None),
-    }
 }

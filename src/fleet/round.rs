@@ -28,14 +28,14 @@ impl<T: Transport, S: State> Fleet<T, S> {
             tokio::select! {
                 biased;
                 Some(joined) = self.visits.join_next_with_id() => {
-                    let Ok((task, Finished::Visit(name, mut visited))) = joined else {
+                    let Ok((task, Finished::Visit(mut visited))) = joined else {
                         self.fail_broken(joined, &mut round);
                         continue;
                     };
-                    self.flying.remove(&task);
-                    let outcome = self.finish(&name, &mut visited);
-                    if outcome != Outcome::Again || !again.insert(name.clone()) {
-                        round.insert(name, visited.result);
+                    let Some(target) = self.flying.remove(&task) else { continue };
+                    let outcome = self.finish(&target, &mut visited);
+                    if outcome != Outcome::Again || !again.insert(target.name.clone()) {
+                        round.insert(target.name.clone(), visited.result);
                     }
                 }
                 () = &mut stop => break,
@@ -66,10 +66,10 @@ impl<T: Transport, S: State> Fleet<T, S> {
 
     fn fail_broken(&mut self, joined: Result<(tokio::task::Id, Finished), tokio::task::JoinError>, round: &mut Round) {
         if let Err(error) = &joined
-            && let Some(name) = self.flying.get(&error.id())
+            && let Some(target) = self.flying.get(&error.id())
         {
             let why = String::from("the visit broke; this is a bug of ilo-reaper");
-            round.insert(name.clone(), Err(VisitError::Nonsense(why)));
+            round.insert(target.name.clone(), Err(VisitError::Nonsense(why)));
         }
         self.joined(joined);
     }

@@ -31,6 +31,20 @@ impl<T: Transport, S: State> Fleet<T, S> {
         }
     }
 
+    /// Takes our session off the place that the configuration named before, if it names another one now. Whether
+    /// that was begun; in its turn the memory comes back.
+    pub(super) fn move_away(&mut self, old: &Arc<Target>) -> bool {
+        let Some(slot) = self.slots.get_mut(&old.name) else { return false };
+        let holds = slot.memory.as_ref().and_then(|memory| memory.held.as_ref());
+        let left_behind = holds.is_some_and(|held| held.authority == old.authority);
+        if slot.target.authority == old.authority || !left_behind || slot.parked {
+            return false;
+        }
+        let Some(memory) = slot.memory.take() else { return false };
+        self.spawn_log_out(Arc::clone(old), memory);
+        true
+    }
+
     pub(super) fn logged_out(&mut self, name: IloName, memory: Memory) {
         match self.slots.get_mut(&name) {
             Some(slot) if !slot.leaving => slot.memory = Some(memory),
@@ -42,7 +56,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
     }
 
     fn spawn_log_out(&mut self, target: Arc<Target>, memory: Memory) {
-        let (world, name) = (self.world.clone(), target.name.clone());
+        let (world, flown) = (self.world.clone(), Arc::clone(&target));
         let errand = Errand {
             target,
             memory,
@@ -51,10 +65,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
             witness: Witness::default(),
             noted: BTreeSet::new(),
         };
-        let key = name.clone();
-        let task =
-            self.visits.spawn(async move { Finished::LogOut(key, Box::new(visit::log_out(&world, errand).await)) });
-        self.flying.insert(task.id(), name);
+        let task = self.visits.spawn(async move { Finished::LogOut(Box::new(visit::log_out(&world, errand).await)) });
+        self.flying.insert(task.id(), flown);
     }
 
     /// Ends in order. What is not done by the deadline stays recorded in the state for the next start.
@@ -64,11 +76,12 @@ impl<T: Transport, S: State> Fleet<T, S> {
             let settings = Arc::clone(&in_force.settings);
             *in_force = Arc::new(InForce { settings, observing: Some(String::from("stopping")) });
         });
-        if !self.join_all(deadline, 0).await || self.settings().on_stop == OnStop::Keep {
-            return;
-        }
         let at_once = self.settings().poll.visits_at_once.max(1);
-        let names: Vec<IloName> = self.slots.keys().cloned().collect();
+        let names: Vec<IloName> = match self.settings().on_stop {
+            OnStop::Keep => Vec::new(),
+            OnStop::Logout => self.slots.keys().cloned().collect(),
+        };
+        // Whoever is still being visited is left when that ends, and keeps nobody waiting.
         for name in names {
             if !self.join_all(deadline, at_once - 1).await {
                 return;

@@ -12,5 +12,6 @@ mod harness;
 mod limits;
 mod process;
 mod reap;
+mod reload;
 mod spare;
 mod stale;

@@ -1,0 +1,138 @@
+//! Taking in what a task of the loop came back with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{Id, JoinError};
+
+use super::{FORBIDDEN_WAIT, Finished, Fleet, Outcome, Rejection, SOON, news};
+use crate::event::{Event, Place};
+use crate::redfish::Transport;
+use crate::settings::Target;
+use crate::state::State;
+use crate::visit::{Fate, LoginOutcome, VisitError, Visited};
+
+impl<T: Transport, S: State> Fleet<T, S> {
+    pub(super) fn joined(&mut self, joined: Result<(Id, Finished), JoinError>) {
+        match joined {
+            Ok((task, finished)) => {
+                let flown = self.flying.remove(&task);
+                match (finished, flown) {
+                    (Finished::Visit(mut visited), Some(target)) => {
+                        self.finish(&target, &mut visited);
+                    }
+                    (Finished::LogOut(memory), Some(target)) => self.logged_out(target.name.clone(), *memory),
+                    (_, None) => {}
+                }
+            }
+            Err(error) => self.broken(&error),
+        }
+    }
+
+    /// A visit panicked. What it had done is not known, so the iLO is left alone until a restart, which
+    /// finds everything that matters in the state.
+    fn broken(&mut self, error: &JoinError) {
+        let Some(target) = self.flying.remove(&error.id()) else { return };
+        let now = self.now();
+        self.schedule.done(&target.name, Outcome::Failed(None), now);
+        self.breaker.released(&target.credential, &target.name);
+        let Some(slot) = self.slots.get_mut(&target.name) else { return };
+        slot.parked = true;
+        let detail = crate::session::clean(&error.to_string(), 300);
+        self.teller.tell(Event::VisitBroken { at: Place::from(target.as_ref()), detail });
+    }
+
+    /// Takes a visit's result in; the outcome for the schedule. `target` is what was visited, and as whom: the
+    /// configuration may name another place or account by now.
+    pub(super) fn finish(&mut self, target: &Arc<Target>, visited: &mut Visited) -> Outcome {
+        let name = &target.name;
+        let now = self.now();
+        let outcome = outcome(visited);
+        self.schedule.done(name, outcome, now);
+        self.tell_state(visited);
+        let Some(slot) = self.slots.get_mut(name) else { return outcome };
+        slot.memory = Some(std::mem::take(&mut visited.memory));
+        slot.noted = std::mem::take(&mut visited.noted);
+        slot.witness = std::mem::take(&mut visited.witness);
+        let remind = self.in_force.borrow().settings.report.remind;
+        let (events, counts) = news::of(&mut slot.told, target, visited, remind, now);
+        if let Ok(visit) = &visited.result
+            && visit.fates.iter().any(|(_, fate)| *fate == Fate::Forbidden)
+        {
+            slot.no_end_before = Some(now + FORBIDDEN_WAIT);
+        }
+        self.summary.visited += counts.visited;
+        self.summary.reaped += counts.reaped;
+        self.summary.would_reap += counts.would_reap;
+        for event in events {
+            self.teller.tell(event);
+        }
+        self.tell_login(target, visited.login.as_ref(), now);
+        if !self.move_away(target) && self.slots.get(name).is_some_and(|slot| slot.leaving) {
+            self.leave(name);
+        }
+        outcome
+    }
+
+    fn tell_login(&mut self, target: &Target, login: Option<&LoginOutcome>, now: Duration) {
+        let (credential, name) = (&target.credential, &target.name);
+        match login {
+            None | Some(LoginOutcome::Unknown) => self.breaker.released(credential, name),
+            Some(LoginOutcome::Accepted) => {
+                if self.breaker.accepted(credential, name, now) {
+                    let (credential, accepted_by) = (credential.id.clone(), name.clone());
+                    self.teller.tell(Event::CredentialRestored { credential, accepted_by });
+                }
+            }
+            Some(LoginOutcome::Rejected(_)) => {
+                let Rejection { retry_in, suspended } = self.breaker.rejected(credential, name, now);
+                let username = target.credential.username.clone();
+                self.teller.tell(Event::LoginRejected { at: Place::from(target), username, retry_in });
+                if let Some((rejected_by, retry_in)) = suspended {
+                    let credential = credential.id.clone();
+                    self.teller.tell(Event::CredentialSuspended { credential, rejected_by, retry_in });
+                }
+            }
+        }
+    }
+
+    fn tell_state(&mut self, visited: &Visited) {
+        match &visited.unwritable {
+            Some(why) if !self.unwritable => {
+                self.unwritable = true;
+                let path = self.state_path.clone();
+                self.teller.tell(Event::StateUnwritable { path, cause: why.to_string() });
+            }
+            None if self.unwritable && visited.wrote => {
+                self.unwritable = false;
+                self.teller.tell(Event::StateWritable { path: self.state_path.clone() });
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn summarise(&mut self) {
+        let mut summary = std::mem::take(&mut self.summary);
+        summary.ilos = self.slots.len();
+        summary.late = self.schedule.late(self.now());
+        summary.unreachable = self.slots.values().filter(|slot| slot.told.unreachable).count();
+        self.teller.tell(Event::FleetSummary(summary));
+    }
+}
+
+/// What a visit means for the schedule.
+fn outcome(visited: &Visited) -> Outcome {
+    let error = match &visited.result {
+        Ok(visit) => visit.cut_short.as_ref(),
+        Err(error) => Some(error),
+    };
+    match error {
+        None => Outcome::Good,
+        Some(VisitError::DoorLost) => Outcome::Again,
+        Some(VisitError::Busy(wait, _)) => Outcome::Failed(*wait),
+        Some(VisitError::TableFull(_) | VisitError::LoginsLost | VisitError::Unwritable(_)) => {
+            Outcome::Failed(Some(SOON))
+        }
+        Some(_) => Outcome::Failed(None),
+    }
+}

@@ -1,0 +1,236 @@
+//! A configuration that changes while visits are in flight: addresses, accounts and passwords.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ilo_reaper::fleet::Command;
+use ilo_reaper::settings::{Authority, IloName, Settings, Target};
+use ilo_sim::{Account, Fault, FaultKind, Matcher};
+
+use crate::harness::{OURS, Running, SCRIPT, World, credential, other_credential, story};
+
+const SESSIONS: &str = "/redfish/v1/SessionService/Sessions/";
+
+/// The settings with one target changed.
+fn changed(settings: &Settings, name: &str, change: impl FnOnce(&mut Target)) -> Settings {
+    let mut settings = settings.clone();
+    let slot = settings.targets.get_mut(&IloName::new(name)).unwrap();
+    let mut target = Target::clone(slot);
+    change(&mut target);
+    *slot = Arc::new(target);
+    settings
+}
+
+/// The settings with all targets changed.
+fn all_changed(settings: &Settings, change: impl Fn(&mut Target)) -> Settings {
+    let mut settings = settings.clone();
+    for slot in settings.targets.values_mut() {
+        let mut target = Target::clone(slot);
+        change(&mut target);
+        *slot = Arc::new(target);
+    }
+    settings
+}
+
+/// Puts a configuration in force at the first request of ours with this method and end of path.
+fn replace_at(world: &World, running: &Running, method: http::Method, path_end: &'static str, settings: Settings) {
+    let (commands, mut settings) = (running.commands.clone(), Some(settings));
+    world.before(move |request, _, _| {
+        if *request.method() == method
+            && request.uri().path().ends_with(path_end)
+            && let Some(settings) = settings.take()
+        {
+            commands.try_send(Command::Replace(settings.into())).unwrap();
+        }
+    });
+}
+
+fn slow_logins(world: &World, seconds: u64) {
+    world.after(
+        move |request, _| {
+            if request.method() == http::Method::POST { Duration::from_secs(seconds) } else { Duration::ZERO }
+        },
+    );
+}
+
+fn tries(world: &World, names: &[&str]) -> usize {
+    names.iter().map(|name| world.login_requests(name)).sum()
+}
+
+const TWENTY: [&str; 20] = [
+    "r01", "r02", "r03", "r04", "r05", "r06", "r07", "r08", "r09", "r10", "r11", "r12", "r13", "r14", "r15", "r16",
+    "r17", "r18", "r19", "r20",
+];
+
+/// What the old password came to says nothing about the new one.
+#[test]
+fn a_password_that_changes_during_a_login_is_tried_on_one_ilo_first() {
+    story(|| async {
+        let world = World::of(&TWENTY);
+        slow_logins(&world, 5);
+        let running = world.start();
+        let wrong = all_changed(&world.settings, |target| target.credential = credential("wrong"));
+        replace_at(&world, &running, http::Method::POST, "", wrong);
+        world.pass(590).await;
+        assert!(tries(&world, &TWENTY) <= 1 + 3, "{}: {}", tries(&world, &TWENTY), world.story());
+        world.kill_only(running).await;
+    });
+}
+
+#[test]
+fn an_account_that_changes_during_the_first_try_leaves_the_others_free_to_try() {
+    story(|| async {
+        let world = World::with(&["r1", "r2"], |spec| spec.accounts.push(Account::administrator("svc-other", "right")));
+        slow_logins(&world, 5);
+        let running = world.start();
+        let first = Arc::new(std::sync::Mutex::new(None));
+        let (commands, settings, seen) = (running.commands.clone(), world.settings.clone(), Arc::clone(&first));
+        world.before(move |request, ilo, _| {
+            let mut seen = seen.lock().unwrap();
+            if request.method() == http::Method::POST && seen.is_none() {
+                let name = ilo.spec().name.clone();
+                let change = |target: &mut Target| target.credential = other_credential("other", "svc-other", "right");
+                commands.try_send(Command::Replace(changed(&settings, &name, change).into())).unwrap();
+                *seen = Some(name);
+            }
+        });
+        world.pass(600).await;
+        assert!(first.lock().unwrap().is_some());
+        assert!(world.sky.ilo("r1").sessions(world.sky.now()).count() == 1, "{}", world.story());
+        assert!(world.sky.ilo("r2").sessions(world.sky.now()).count() == 1, "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+/// iLOs that leave and come back with another password are no proof of it.
+#[test]
+fn a_password_that_changes_while_its_ilos_are_away_is_tried_on_one_first() {
+    story(|| async {
+        let world = World::of(&TWENTY);
+        let running = world.start();
+        world.pass(90).await;
+        let mut without = world.settings.clone();
+        without.targets.clear();
+        running.commands.send(Command::Replace(without.into())).await.unwrap();
+        world.pass(60).await;
+        let before = tries(&world, &TWENTY);
+        let wrong = all_changed(&world.settings, |target| target.credential = credential("wrong"));
+        running.commands.send(Command::Replace(wrong.into())).await.unwrap();
+        world.pass(590).await;
+        assert!(tries(&world, &TWENTY) <= before + 3, "{} {}", tries(&world, &TWENTY), before);
+        world.kill_only(running).await;
+    });
+}
+
+/// A rotated password and a power cut: no account is locked by all iLOs trying at once.
+#[test]
+fn a_rotated_password_is_tried_three_times_even_where_answers_are_slow() {
+    story(|| async {
+        let names: Vec<String> = (0..300).map(|number| format!("r{number:03}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let world = World::of(&names);
+        let running = world.start();
+        world.pass(180).await;
+        let before = tries(&world, &names);
+        for name in &names {
+            let now = world.sky.now();
+            let mut ilo = world.sky.ilo(name);
+            ilo.set_password(OURS, "rotated");
+            ilo.reboot(now);
+        }
+        slow_logins(&world, 8);
+        world.pass(590).await;
+        assert_eq!(tries(&world, &names) - before, 3);
+        world.kill_only(running).await;
+    });
+}
+
+#[test]
+fn an_ilo_whose_address_changes_keeps_nothing_of_ours_at_the_old_one() {
+    for in_flight in [false, true] {
+        story(|| async move {
+            let mut world = World::of(&["r1", "r2"]);
+            world.settings.targets.remove(&IloName::new("r2"));
+            let running = world.start();
+            world.pass(90).await;
+            let moved = changed(&world.settings, "r1", |target| {
+                target.authority = Authority { host: String::from("r2"), port: 443 };
+            });
+            if in_flight {
+                replace_at(&world, &running, http::Method::GET, "Sessions/", moved);
+            } else {
+                running.commands.send(Command::Replace(moved.into())).await.unwrap();
+            }
+            world.pass(150).await;
+            assert_eq!((world.ours("r1"), world.ours("r2")), (0, 1), "{in_flight} {}", world.story());
+            world.stop(running).await;
+            assert_eq!((world.ours("r1"), world.ours("r2")), (0, 0));
+        });
+    }
+}
+
+/// The old address does not answer just now; the configuration is put right again.
+#[test]
+fn an_address_that_was_a_mistake_and_is_put_right_leaves_one_session() {
+    story(|| async {
+        let mut world = World::of(&["r1", "r2"]);
+        world.settings.targets.remove(&IloName::new("r2"));
+        let running = world.start();
+        world.pass(90).await;
+        let on = Matcher::new(http::Method::DELETE, SESSIONS);
+        world.sky.ilo("r1").inject(Fault { on, what: FaultKind::Hang });
+        let moved = changed(&world.settings, "r1", |target| {
+            target.authority = Authority { host: String::from("r2"), port: 443 };
+        });
+        running.commands.send(Command::Replace(moved.into())).await.unwrap();
+        world.pass(200).await;
+        running.commands.send(Command::Replace(world.settings.clone().into())).await.unwrap();
+        world.pass(200).await;
+        assert_eq!((world.ours("r1"), world.ours("r2")), (1, 0), "{}", world.story());
+        world.stop(running).await;
+        assert_eq!((world.ours("r1"), world.ours("r2")), (0, 0));
+    });
+}
+
+/// A login that was lost on one iLO proves nothing on another.
+#[test]
+fn a_lost_login_at_one_address_ends_nobody_at_another() {
+    story(|| async {
+        let mut world = World::of(&["r1", "r2"]);
+        world.settings.targets.remove(&IloName::new("r2"));
+        world
+            .sky
+            .ilo("r1")
+            .inject(Fault { on: Matcher::new(http::Method::POST, SESSIONS), what: FaultKind::LoseReply });
+        let running = world.start();
+        while world.login_requests("r1") == 0 {
+            world.pass(1).await;
+        }
+        let theirs = world.leaked("r2", OURS, 0);
+        let moved = changed(&world.settings, "r1", |target| {
+            target.authority = Authority { host: String::from("r2"), port: 443 };
+        });
+        running.commands.send(Command::Replace(moved.into())).await.unwrap();
+        world.pass(300).await;
+        assert!(world.lives("r2", &theirs), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+/// Sessions of the account that is ours from now on are our own from now on.
+#[test]
+fn an_account_that_changes_during_a_visit_spares_its_sessions() {
+    story(|| async {
+        let world = World::with(&["r1"], |spec| spec.accounts.push(Account::administrator("svc-new", "right")));
+        let theirs = world.admit("r1", ilo_sim::SessionSpec::rest("svc-new", SCRIPT), 1200);
+        let running = world.start();
+        let renamed = changed(&world.settings, "r1", |target| {
+            target.credential = other_credential("new", "svc-new", "right");
+        });
+        replace_at(&world, &running, http::Method::GET, "UpdateService/", renamed);
+        world.pass(300).await;
+        assert!(world.lives("r1", &theirs), "{}", world.story());
+        assert_eq!(world.ours("r1"), 0, "the session of the old account is ended");
+        world.stop(running).await;
+    });
+}
