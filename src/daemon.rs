@@ -13,7 +13,7 @@ use crate::event::{Event, Teller};
 use crate::fleet::{Command, First, Fleet, Start};
 use crate::redfish::Https;
 use crate::settings::{Mode, Settings, Trust};
-use crate::signals::{self, Listening, Wish};
+use crate::signals::{self, Listening};
 use crate::state::sqlite::{OpenError, Opened, Sqlite, StateThread};
 use crate::time::{HostClock, host_now};
 
@@ -129,7 +129,7 @@ pub fn run(places: &Places, loaded: Loaded, opened: Opened, teller: &Teller) -> 
 /// This program's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Follows signals until one asks to stop. The configuration in force then.
+/// Follows signals until one asks to stop, or the loop is gone. The configuration in force then.
 async fn attend(
     places: &Places,
     mut settings: Settings,
@@ -137,30 +137,38 @@ async fn attend(
     commands: &mpsc::Sender<Command>,
     teller: &Teller,
 ) -> Settings {
-    while let Some(wish) = listening.wishes.recv().await {
-        match wish {
-            Wish::Stop => break,
-            Wish::Reload => {
-                let again = places.clone();
-                // Passwords and lists are read from disk, which the loop must not wait for.
-                let loaded =
-                    tokio::task::spawn_blocking(move || config::load(&again.config, &again.surroundings)).await;
-                match loaded {
-                    Ok(Ok(loaded)) => {
-                        tell_change(&settings, &loaded.settings, teller);
-                        tell_insecure(&loaded.settings, teller);
-                        settings = loaded.settings.clone();
-                        if commands.send(Command::Replace(Arc::new(loaded.settings))).await.is_err() {
-                            break;
-                        }
-                    }
-                    Ok(Err(mistakes)) => mistakes.into_iter().for_each(|mistake| tell_mistake(mistake, teller)),
-                    Err(_) => break,
+    loop {
+        let stop = listening.stop();
+        let loaded = tokio::select! {
+            biased;
+            () = stop => return settings,
+            () = commands.closed() => return settings,
+            loaded = reload(places, listening) => loaded,
+        };
+        match loaded {
+            Ok(loaded) => {
+                tell_change(&settings, &loaded.settings, teller);
+                tell_insecure(&loaded.settings, teller);
+                settings = loaded.settings.clone();
+                if commands.send(Command::Replace(Arc::new(loaded.settings))).await.is_err() {
+                    return settings;
                 }
             }
+            Err(mistakes) => mistakes.into_iter().for_each(|mistake| tell_mistake(mistake, teller)),
         }
     }
-    settings
+}
+
+/// Waits for a wish to reload and loads. Whatever goes wrong is a mistake, and changes nothing.
+async fn reload(places: &Places, listening: &mut Listening) -> Result<Loaded, Vec<Mistake>> {
+    listening.reload().await;
+    let again = places.clone();
+    // Passwords and lists are read from disk, which the loop must not wait for.
+    let loaded = tokio::task::spawn_blocking(move || config::load(&again.config, &again.surroundings)).await;
+    loaded.unwrap_or_else(|_| {
+        let text = String::from("it could not be read; this is a bug of ilo-reaper");
+        Err(vec![Mistake { file: places.config.clone(), line: None, column: None, text }])
+    })
 }
 
 fn tell_change(old: &Settings, new: &Settings, teller: &Teller) {

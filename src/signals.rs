@@ -3,6 +3,7 @@
 //! SIGHUP reloads, SIGTERM and SIGINT stop cleanly. A second SIGINT ends the process at once, even where the
 //! loop is stuck: the handler itself does that.
 
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,34 +12,33 @@ use std::thread;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::{Handle, Signals};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// 128 and the number of SIGINT, as shells report it.
 const ENDED_BY_SIGINT: i32 = 130;
 
-/// Wishes that wait for the loop. A reload that does not fit is covered by those that wait.
-const WAITING_MAX: usize = 16;
-
-/// What a signal asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
-    /// Take the configuration again.
-    Reload,
-    /// Stop cleanly.
-    Stop,
-}
-
 /// The signals of this process, as long as it lives.
 pub struct Listening {
     handle: Handle,
-    /// What signals ask for, in order.
-    pub wishes: mpsc::Receiver<Wish>,
+    reloads: mpsc::Receiver<()>,
+    stop: watch::Receiver<bool>,
 }
 
 impl Listening {
-    /// Returns when a signal asks to stop.
-    pub async fn stopped(&mut self) {
-        while self.wishes.recv().await.is_some_and(|wish| wish != Wish::Stop) {}
+    /// A wish to take the configuration again. One that waits covers all that come before it is heard.
+    pub async fn reload(&mut self) {
+        if self.reloads.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// A wish to stop. It waits behind no reload, and stays.
+    pub fn stop(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut stop = self.stop.clone();
+        async move {
+            // The thread that listens is gone only when we are going.
+            let _gone = stop.wait_for(|stop| *stop).await;
+        }
     }
 }
 
@@ -56,17 +56,16 @@ pub fn listen() -> io::Result<Listening> {
     flag::register(SIGINT, interrupted)?;
     let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
     let handle = signals.handle();
-    let (sender, wishes) = mpsc::channel(WAITING_MAX);
+    let (reload, reloads) = mpsc::channel(1);
+    let (stopping, stop) = watch::channel(false);
     thread::Builder::new().name(String::from("signals")).spawn(move || {
         for signal in signals.forever() {
-            let gone = match signal {
-                SIGHUP => matches!(sender.try_send(Wish::Reload), Err(mpsc::error::TrySendError::Closed(_))),
-                _ => sender.blocking_send(Wish::Stop).is_err(),
-            };
-            if gone {
-                return;
+            match signal {
+                // Where one waits already, that one will see all that this one would.
+                SIGHUP => drop(reload.try_send(())),
+                _ => drop(stopping.send_replace(true)),
             }
         }
     })?;
-    Ok(Listening { handle, wishes })
+    Ok(Listening { handle, reloads, stop })
 }

@@ -114,8 +114,8 @@ async fn show(demo: &Demo) -> Result<(), Failure> {
 
 /// Returns when the process is asked to stop.
 async fn interrupted() {
-    let Ok(mut listening) = signals::listen() else { return std::future::pending().await };
-    listening.stopped().await;
+    let Ok(listening) = signals::listen() else { return std::future::pending().await };
+    listening.stop().await;
 }
 
 /// One simulated iLO on a free port of loopback.

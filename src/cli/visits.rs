@@ -37,12 +37,12 @@ fn round(places: &Places, list: &List, change: impl Fn(&mut Target)) -> Result<(
         change(&mut changed);
         *target = Arc::new(changed);
     }
-    let mut listening = signals::listen()?;
+    let listening = signals::listen()?;
     let opened = daemon::open(places)?;
     let (groups, asked) = (settings.targets.clone(), names.len());
     let (round, thread) = daemon::runtime()?.block_on(async {
         let (fleet, thread) = daemon::fleet(places, settings, opened, Arc::new(Complaints), First::AtOnce);
-        (fleet.round(names, listening.stopped()).await, thread)
+        (fleet.round(names, listening.stop()).await, thread)
     });
     thread.wait();
     if list.json {
