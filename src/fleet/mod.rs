@@ -273,14 +273,6 @@ impl<T: Transport, S: State> Fleet<T, S> {
     }
 }
 
-/// Sleeps until then, or for ever.
-async fn sleep(until: Option<Instant>) {
-    match until {
-        Some(until) => tokio::time::sleep_until(until).await,
-        None => std::future::pending().await,
-    }
-}
-
 /// Whether a held session is for this account at this place.
 fn fits(held: &crate::state::Held, target: &Target) -> bool {
     held.authority == target.authority && held.account == Owner::new(&target.credential.username)

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
+use tokio::time::Instant;
+
 use super::{Finished, Fleet, Leave, Next, Outcome};
 use crate::redfish::Transport;
 use crate::settings::IloName;
@@ -39,14 +41,14 @@ impl<T: Transport, S: State> Fleet<T, S> {
                     }
                 }
                 () = &mut stop => break,
-                () = super::sleep(wake) => {}
+                () = sleep(wake) => {}
             }
         }
         self.drain().await;
         round
     }
 
-    fn start_round(&mut self, names: &BTreeSet<IloName>, round: &mut Round) -> Option<tokio::time::Instant> {
+    fn start_round(&mut self, names: &BTreeSet<IloName>, round: &mut Round) -> Option<Instant> {
         loop {
             let now = self.now();
             match self.schedule.next(now) {
@@ -72,5 +74,13 @@ impl<T: Transport, S: State> Fleet<T, S> {
             round.insert(target.name.clone(), Err(VisitError::Nonsense(why)));
         }
         self.joined(joined);
+    }
+}
+
+/// Sleeps until then, or for ever.
+async fn sleep(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
     }
 }

@@ -127,8 +127,8 @@ fn a_reader_that_hangs_stops_neither_deletions_nor_the_end() {
     let daemon = site.start_unread();
     daemon.until_true("our session", || site.our_tokens("r1").len() == 1);
     let good = fs::read_to_string(site.config_path()).unwrap();
-    let mistakes: String = (0..50).map(|number| format!("unknown-{number}: {}\n", "x".repeat(50))).collect();
-    site.write_config(&(good + &mistakes));
+    let mistakes: Vec<String> = (0..50).map(|number| format!("unknown-{number}: {}\n", "x".repeat(50))).collect();
+    site.write_config(&(good + &mistakes.concat()));
     for number in 0..10 {
         daemon.signal("HUP", 20);
         let leaked = site.leaked("r1", 1200 + number);

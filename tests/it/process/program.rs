@@ -20,6 +20,7 @@ pub(super) struct Program {
 }
 
 /// Who reads what a process says.
+#[derive(Clone, Copy)]
 enum Readers {
     /// The story.
     Listen,
@@ -219,9 +220,9 @@ impl Program {
     /// What happened, for a failing test to show.
     pub(super) fn story(&self) -> String {
         let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        let requests: String = requests.iter().map(|(ilo, logged)| format!("{ilo} {logged:?}\n")).collect();
+        let requests: Vec<String> = requests.iter().map(|(ilo, logged)| format!("{ilo} {logged:?}")).collect();
         let said = lock(&self.said);
-        format!("{requests}\n{}\n{}", said.lines.join("\n"), said.complaints)
+        format!("{}\n\n{}\n{}", requests.join("\n"), said.lines.join("\n"), said.complaints)
     }
 }
 
