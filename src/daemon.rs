@@ -14,7 +14,7 @@ use crate::fleet::{Command, First, Fleet, Start};
 use crate::redfish::Https;
 use crate::settings::{Mode, Settings, Trust};
 use crate::signals::{self, Listening};
-use crate::state::sqlite::{OpenError, Opened, Sqlite, StateThread};
+use crate::state::sqlite::{OpenError, Opened, Reset, Sqlite, StateThread};
 use crate::time::{HostClock, host_now};
 
 /// What nothing is deleted for after the state was found unreadable.
@@ -86,7 +86,9 @@ pub fn fleet(
     teller: Teller,
     first: First,
 ) -> (Fleet<Https, Sqlite>, StateThread) {
-    if let Some(reset) = opened.reset {
+    // Told again at each start until a person resumes: else nobody knows why nothing is deleted.
+    let lost_before = || Reset { path: places.state.clone(), cause: String::from("it was lost at an earlier start") };
+    if let Some(reset) = opened.reset.or_else(|| opened.observing.then(lost_before)) {
         teller.tell(Event::StateReset { path: reset.path.display().to_string(), cause: reset.cause });
     }
     let fleet = Fleet::new(Start {

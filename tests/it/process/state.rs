@@ -24,16 +24,20 @@ fn after_a_lost_state_nothing_is_deleted_until_a_person_says_so() {
     let daemon = site.daemon();
     daemon.hears("session.would_reap");
     daemon.beats(2);
-    assert!(daemon.heard("state.reset").is_empty(), "it is told once");
+    let told = daemon.hears("state.reset");
+    assert!(told["message"].as_str().is_some_and(|message| message.contains("until `ilo-reaper resume`")), "{told}");
     daemon.stop();
     assert!(site.lives("r1", &leaked) && site.deletes("r1").is_empty(), "a restart is no leave to delete");
-    assert_eq!(site.ask(&["sweep", "--enforce"]).code, Some(0));
+    let ended = site.ask(&["sweep", "--enforce"]);
+    assert_eq!(ended.code, Some(0));
     assert!(site.lives("r1", &leaked), "nor is a command");
+    assert!(ended.err.contains("Nothing is deleted until `ilo-reaper resume`"), "{}", ended.err);
 
     let ended = site.ask(&["resume"]);
     assert_eq!((ended.code, ended.out.as_str()), (Some(0), "deletions may begin again where the mode is enforce"));
     let daemon = site.daemon();
     daemon.until_true("the end of the leaked", || !site.lives("r1", &leaked));
+    assert!(daemon.heard("state.reset").is_empty());
     daemon.stop();
     assert_eq!(site.ask(&["resume"]).out, "nothing was held back");
 }
