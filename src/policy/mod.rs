@@ -26,6 +26,6 @@ mod witness;
 pub use budget::Budget;
 pub use guard::Spared;
 pub use plan::{Cap, Circumstances, Doomed, HeldBack, Judged, Plan, Verdict};
-pub use pressure::Table;
+pub use pressure::{Gauge, Learned, LimitFrom, Table, used};
 pub use rule::Reason;
 pub use witness::Witness;

@@ -32,6 +32,12 @@ pub struct Memory {
     pub clock_offset_s: Option<i64>,
     /// Sessions that were there when its clock jumped: their times are of two clocks and prove nothing.
     pub suspects: Vec<SessionId>,
+    /// The entries in its table when it named its limit by refusing a login.
+    pub limit_seen: Option<usize>,
+    /// The most entries that were ever seen in its table.
+    pub most_used: usize,
+    /// When it last refused us a login because its table is full, by the host's clock.
+    pub refused_at: Option<Timestamp>,
 }
 
 /// The one session of ours on an iLO. Its token rests here and nowhere else.

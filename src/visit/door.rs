@@ -160,6 +160,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             }
             LoginError::TableFull(word) => {
                 self.memory.intents.pop();
+                self.memory.refused_at = Some(self.world.clock.now());
                 VisitError::TableFull(word)
             }
             LoginError::Refused(error) => {

@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::event::{Case, Cause, Gone};
-use crate::policy::{Budget, Circumstances, HeldBack, Plan, Table, Witness};
+use crate::policy::{Budget, Circumstances, HeldBack, Learned, Plan, Table, Witness};
 use crate::redfish::{Ilo, IloError, Patience, Peer, Transport};
 use crate::session::{Observation, Owner, SessionId};
 use crate::settings::{Fingerprint, Mode, Settings, Target};
@@ -285,7 +285,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
     /// The plan of any settings, for what was seen.
     fn plan_of(&self, settings: &Settings, target: &Target, seen: &Observation) -> Plan {
         let around = Circumstances {
-            table: Table::of(seen, &settings.pressure),
+            table: Table::of(seen, &settings.pressure, self.learned()),
             witness: &self.witness,
             now: self.world.started.elapsed(),
             host_now: self.world.clock.now(),
@@ -323,6 +323,11 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
                 false
             }
         }
+    }
+
+    /// What was learned about the size of this table.
+    fn learned(&self) -> Learned {
+        Learned { limit_seen: self.memory.limit_seen, most_used: self.memory.most_used }
     }
 
     fn account(&self) -> Owner {

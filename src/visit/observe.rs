@@ -1,10 +1,16 @@
 //! Who is on, and when that is on the iLO's own clock.
 
+use std::time::Duration;
+
 use super::clock::{self, Judgement, Readings};
 use super::{VisitError, Visitor};
+use crate::policy;
 use crate::redfish::{Collection, IloError, Member, Seen, Transport};
 use crate::session::{Extent, Observation, Own, Session};
 use crate::state::{Held, State};
+
+/// How soon after a refused login the entries in a table tell its limit. Later, too many may have ended.
+const REFUSAL_TELLS: Duration = Duration::from_secs(120);
 
 /// The most members that are asked for one by one, where an iLO does not expand.
 const LINKS_MAX: usize = 64;
@@ -32,6 +38,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let own = Own { held: held.session.clone(), accounts };
         let seen = Observation { clock, extent, own, sessions, suspects: self.memory.suspects.clone() };
         self.witness.watch(&seen, self.world.started.elapsed());
+        self.learn_table(&seen);
         self.end_strays(&held, &seen).await?;
         Ok(seen)
     }
@@ -91,6 +98,20 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             suspects: &self.memory.suspects,
             poll_every: self.settings.poll.every,
         })
+    }
+
+    /// Keeps the most entries seen, and the limit that the iLO named by refusing us a login just before: since
+    /// then a place or two became free, and one of them is ours.
+    fn learn_table(&mut self, seen: &Observation) {
+        if seen.extent != Extent::Whole {
+            return;
+        }
+        let used = policy::used(seen, &self.settings.pressure);
+        self.memory.most_used = self.memory.most_used.max(used);
+        let refused_at = self.memory.refused_at.take();
+        if refused_at.is_some_and(|at| at.distance(self.world.clock.now()) <= REFUSAL_TELLS) {
+            self.memory.limit_seen = Some(self.memory.most_used);
+        }
     }
 
     /// Keeps the clock's offset, and after a jump the names of those whose times are of the clock before.

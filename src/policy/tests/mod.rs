@@ -10,7 +10,7 @@ mod witness;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Circumstances, Plan, Table, Witness};
+use super::{Circumstances, Learned, Plan, Table, Witness};
 use crate::session::{Clock, Extent, Kind, Observation, Own, Owner, Session, SessionId, UserType};
 use crate::settings::{Caps, Conditions, Glob, Policy, Pressure, PressureSettings, Protection, Rule};
 use crate::time::Timestamp;
@@ -153,6 +153,7 @@ struct Story {
     caps: Caps,
     pressure: PressureSettings,
     witness: Witness,
+    learned: Learned,
     now: Duration,
 }
 
@@ -169,6 +170,7 @@ fn given(sessions: impl IntoIterator<Item = On>) -> Story {
         caps: Caps { per_visit: 1000, share_of_seen_percent: 100, ..Caps::default() },
         pressure: PressureSettings::default(),
         witness: Witness::default(),
+        learned: Learned::default(),
         now: Duration::ZERO,
     }
 }
@@ -195,7 +197,7 @@ impl Story {
     }
 
     fn plan(&self) -> Plan {
-        let table = Table::of(&self.seen, &self.pressure);
+        let table = Table::of(&self.seen, &self.pressure, self.learned);
         let around = Circumstances { table, witness: &self.witness, now: self.now, host_now: HOST_NOW };
         self.policy.plan(&self.caps, &self.seen, &around)
     }

@@ -33,7 +33,8 @@ CREATE TABLE former (ilo TEXT NOT NULL, session TEXT NOT NULL, account TEXT NOT 
 CREATE INDEX former_by_ilo ON former (ilo);
 CREATE TABLE suspects (ilo TEXT NOT NULL, session TEXT NOT NULL, seal BLOB NOT NULL) STRICT;
 CREATE INDEX suspects_by_ilo ON suspects (ilo);
-CREATE TABLE learned (ilo TEXT PRIMARY KEY, expands INTEGER, clock_offset_s INTEGER, seal BLOB NOT NULL) STRICT;
+CREATE TABLE learned (ilo TEXT PRIMARY KEY, expands INTEGER, clock_offset_s INTEGER, limit_seen INTEGER,
+    most_used INTEGER NOT NULL, refused_at_s INTEGER, seal BLOB NOT NULL) STRICT;
 CREATE TABLE deletions (id INTEGER PRIMARY KEY, at_s INTEGER NOT NULL, ilo TEXT NOT NULL, group_name TEXT NOT NULL,
     session TEXT NOT NULL, owner TEXT, origin TEXT, kind TEXT NOT NULL, user_type TEXT NOT NULL, age_s INTEGER,
     idle_s INTEGER, login_s INTEGER, access_s INTEGER, rule TEXT NOT NULL, why TEXT NOT NULL, used INTEGER NOT NULL,
@@ -63,8 +64,11 @@ pub(super) fn save(db: &Connection, ilo: &IloName, memory: &Memory) -> rusqlite:
     for session in &memory.suspects {
         put(db, "suspects", &[&ilo, &session.to_string()])?;
     }
-    if memory.expands.is_some() || memory.clock_offset_s.is_some() {
-        put(db, "learned", &[&ilo, &memory.expands, &memory.clock_offset_s])?;
+    let Memory { expands, clock_offset_s, limit_seen, most_used, refused_at, .. } = memory;
+    let (limit_seen, refused_at_s) = (limit_seen.map(count), refused_at.map(Timestamp::unix_s));
+    if expands.is_some() || clock_offset_s.is_some() || limit_seen.is_some() || *most_used > 0 || refused_at.is_some() {
+        let learned: [&dyn ToSql; 6] = [&ilo, expands, clock_offset_s, &limit_seen, &count(*most_used), &refused_at_s];
+        put(db, "learned", &learned)?;
     }
     Ok(())
 }
@@ -221,6 +225,9 @@ impl Remembered {
         read.each(db, "learned", |row, memory| {
             memory.expands = row.number(1).map(|expands| expands != 0);
             memory.clock_offset_s = row.number(2);
+            memory.limit_seen = row.number(3).and_then(|limit| usize::try_from(limit).ok());
+            memory.most_used = usize::try_from(row.number(4)?).ok()?;
+            memory.refused_at = row.number(5).map(Timestamp::from_unix_s);
             Some(())
         })?;
         Ok(read)

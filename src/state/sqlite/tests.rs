@@ -59,6 +59,9 @@ fn memory(number: usize) -> Memory {
         former: ["b", "a", "a"].map(former).to_vec(),
         expands: Some(false),
         clock_offset_s: Some(-86_400),
+        limit_seen: Some(12),
+        most_used: 11,
+        refused_at: Some(Timestamp::from_unix_s(1_795_000_000)),
         suspects: ["plain", "not/plain\u{202e}", ""].map(SessionId::read).to_vec(),
     }
 }
