@@ -3,6 +3,7 @@
 //!
 //! Foreign text in a field (owners, ids, reasons) was cleaned when it came in.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,6 +111,36 @@ impl Gone {
     }
 }
 
+/// How full a table is, and who fills it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Squeeze {
+    /// Entries in use.
+    pub used: usize,
+    /// Places.
+    pub limit: usize,
+    /// Where that is known from: configured, seen, assumed.
+    pub limit_from: &'static str,
+    /// Sessions that the rules would let go.
+    pub reapable: usize,
+    /// Sessions that something protects from the rules.
+    pub protected: usize,
+    /// When it is full, if it goes on like that.
+    pub full_in: Option<Duration>,
+    /// Who holds the most entries ...
+    pub top_owner: Option<Owner>,
+    /// ... from where ...
+    pub top_origin: Option<IpAddr>,
+    /// ... and how many.
+    pub top: usize,
+}
+
+impl Squeeze {
+    /// Free places.
+    pub fn free(&self) -> usize {
+        self.limit.saturating_sub(self.used)
+    }
+}
+
 /// Why an iLO can't be visited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
@@ -167,8 +198,29 @@ pub enum Event {
     ReapFailed { at: Place, session: SessionId, status: Option<u16>, message_id: Option<String> },
     /// A cap held deletions back.
     ReapCapped { at: Place, cap: &'static str, wanted: usize, done: usize },
-    /// A login was refused because the table is full.
-    IloFull { at: Place, used: Option<usize>, limit: Option<usize>, detail: String },
+    /// A table came near its limit, or lasts there.
+    IloNearLimit { at: Place, squeeze: Squeeze },
+    /// A table is all but full, or lasts so.
+    IloCritical { at: Place, squeeze: Squeeze },
+    /// A login of ours was refused because the table is full.
+    IloRefusedUs { at: Place, detail: String },
+    /// A table is full, by a limit that is configured or was seen.
+    IloFull { at: Place, squeeze: Squeeze },
+    /// A table is near its limit, and the policy lets nothing go: how many for each reason.
+    IloBlocked { at: Place, squeeze: Squeeze, why: Vec<String> },
+    /// A table has room again.
+    IloRelieved { at: Place, used: usize, limit: usize, lasted: Duration },
+    /// Mode observe: a session that would have gone was used again, so that verdict was wrong.
+    SessionCameBack {
+        at: Place,
+        session: SessionId,
+        owner: Option<Owner>,
+        origin: Option<IpAddr>,
+        rule: String,
+        idle: Option<Duration>,
+    },
+    /// One account and address left many orphans in a day.
+    LeakerFound { owner: Owner, origin: IpAddr, orphans: usize, ilos: usize },
     /// Several visits failed in a row.
     IloUnreachable { at: Place, cause: Cause, since: Duration, detail: String },
     /// The first good visit after that.
@@ -208,12 +260,20 @@ pub struct Summary {
     pub visited: usize,
     /// iLOs whose visit is overdue.
     pub late: usize,
+    /// iLOs near their limit now.
+    pub near: usize,
+    /// iLOs all but full now.
+    pub critical: usize,
+    /// iLOs that are full now.
+    pub full: usize,
     /// Sessions ended since the last summary.
     pub reaped: usize,
     /// Sessions that would have gone, since the last summary.
     pub would_reap: usize,
     /// iLOs that can't be visited now.
     pub unreachable: usize,
+    /// All but one in a hundred visits since the last summary took no longer than this.
+    pub visit_p99: Duration,
 }
 
 impl Event {
@@ -231,7 +291,13 @@ impl Event {
             Self::SessionSpared { .. } => "session.spared",
             Self::ReapFailed { .. } => "reap.failed",
             Self::ReapCapped { .. } => "reap.capped",
-            Self::IloFull { .. } => "ilo.full",
+            Self::IloNearLimit { .. } => "ilo.near_limit",
+            Self::IloCritical { .. } => "ilo.critical",
+            Self::IloRefusedUs { .. } | Self::IloFull { .. } => "ilo.full",
+            Self::IloBlocked { .. } => "ilo.blocked",
+            Self::IloRelieved { .. } => "ilo.relieved",
+            Self::SessionCameBack { .. } => "session.came_back",
+            Self::LeakerFound { .. } => "leaker.found",
             Self::IloUnreachable { .. } => "ilo.unreachable",
             Self::IloReachable { .. } => "ilo.reachable",
             Self::LoginRejected { .. } => "ilo.login_rejected",
@@ -252,7 +318,12 @@ impl Event {
     /// How urgent it is.
     pub const fn priority(&self) -> Priority {
         match self {
-            Self::IloFull { .. } | Self::CredentialSuspended { .. } | Self::StateReset { .. } => Priority::Crit,
+            Self::IloCritical { .. }
+            | Self::IloRefusedUs { .. }
+            | Self::IloFull { .. }
+            | Self::IloBlocked { .. }
+            | Self::CredentialSuspended { .. }
+            | Self::StateReset { .. } => Priority::Crit,
             Self::ConfigRejected { .. }
             | Self::ReapCapped { .. }
             | Self::LoginRejected { .. }
@@ -261,12 +332,15 @@ impl Event {
             | Self::StateUnwritable { .. }
             | Self::VisitBroken { .. } => Priority::Err,
             Self::TlsInsecure { .. }
+            | Self::IloNearLimit { .. }
+            | Self::LeakerFound { .. }
             | Self::ReapFailed { .. }
             | Self::IloUnreachable { .. }
             | Self::EventsLost { .. } => Priority::Warning,
             Self::ConfigReloaded { .. }
             | Self::SessionReaped { .. }
             | Self::ClockWrong { .. }
+            | Self::SessionCameBack { .. }
             | Self::StrayEnded { .. }
             | Self::StateWritable { .. }
             | Self::CredentialRestored { .. } => Priority::Notice,
@@ -275,6 +349,7 @@ impl Event {
             | Self::FleetSummary(_)
             | Self::SessionWouldReap { .. }
             | Self::SessionSpared { .. }
+            | Self::IloRelieved { .. }
             | Self::IloReachable { .. } => Priority::Info,
         }
     }
@@ -287,7 +362,13 @@ impl Event {
             | Self::SessionSpared { at, .. }
             | Self::ReapFailed { at, .. }
             | Self::ReapCapped { at, .. }
+            | Self::IloNearLimit { at, .. }
+            | Self::IloCritical { at, .. }
+            | Self::IloRefusedUs { at, .. }
             | Self::IloFull { at, .. }
+            | Self::IloBlocked { at, .. }
+            | Self::IloRelieved { at, .. }
+            | Self::SessionCameBack { at, .. }
             | Self::IloUnreachable { at, .. }
             | Self::IloReachable { at, .. }
             | Self::LoginRejected { at, .. }

@@ -8,7 +8,7 @@ use tokio::task::{Id, JoinError};
 use super::{FORBIDDEN_WAIT, Finished, Fleet, Outcome, Rejection, SOON, news};
 use crate::event::{Event, Place};
 use crate::redfish::Transport;
-use crate::settings::Target;
+use crate::settings::{Pressure, Target};
 use crate::state::State;
 use crate::visit::{Fate, LoginOutcome, VisitError, Visited};
 
@@ -48,14 +48,20 @@ impl<T: Transport, S: State> Fleet<T, S> {
         let name = &target.name;
         let now = self.now();
         let outcome = outcome(visited);
-        self.schedule.done(name, outcome, now);
         self.tell_state(visited);
-        let Some(slot) = self.slots.get_mut(name) else { return outcome };
+        let Some(slot) = self.slots.get_mut(name) else {
+            self.schedule.done(name, outcome, now);
+            return outcome;
+        };
+        let settings = Arc::clone(&self.in_force.borrow().settings);
+        let (events, counts) = news::of(&mut slot.told, target, visited, &settings, now);
+        let outcome = match outcome {
+            Outcome::Good(_) => Outcome::Good(slot.told.watch.look_within()),
+            other => other,
+        };
         slot.memory = Some(std::mem::take(&mut visited.memory));
         slot.noted = std::mem::take(&mut visited.noted);
         slot.witness = std::mem::take(&mut visited.witness);
-        let remind = self.in_force.borrow().settings.report.remind;
-        let (events, counts) = news::of(&mut slot.told, target, visited, remind, now);
         if let Ok(visit) = &visited.result
             && visit.fates.iter().any(|(_, fate)| *fate == Fate::Forbidden)
         {
@@ -64,8 +70,21 @@ impl<T: Transport, S: State> Fleet<T, S> {
         self.summary.visited += counts.visited;
         self.summary.reaped += counts.reaped;
         self.summary.would_reap += counts.would_reap;
+        if visited.result.is_ok() {
+            self.took.push(visited.took);
+        }
+        self.schedule.done(name, outcome, now);
         for event in events {
+            let leaker = match &event {
+                Event::SessionReaped { case, .. } | Event::SessionWouldReap { case, .. } => {
+                    self.leakers.left(case, name, now)
+                }
+                _ => None,
+            };
             self.teller.tell(event);
+            if let Some(leaker) = leaker {
+                self.teller.tell(leaker);
+            }
         }
         self.tell_login(target, visited.login.as_ref(), now);
         if !self.move_away(target) && self.slots.get(name).is_some_and(|slot| slot.leaving) {
@@ -115,9 +134,20 @@ impl<T: Transport, S: State> Fleet<T, S> {
         let mut summary = std::mem::take(&mut self.summary);
         summary.ilos = self.slots.len();
         summary.late = self.schedule.late(self.now());
+        let at = |level| self.slots.values().filter(|slot| slot.told.watch.level() == level).count();
+        (summary.near, summary.critical, summary.full) =
+            (at(Pressure::Near), at(Pressure::Critical), at(Pressure::Full));
+        summary.visit_p99 = p99(std::mem::take(&mut self.took));
         summary.unreachable = self.slots.values().filter(|slot| slot.told.unreachable).count();
         self.teller.tell(Event::FleetSummary(summary));
     }
+}
+
+/// All but one in a hundred are no longer than this.
+fn p99(mut took: Vec<Duration>) -> Duration {
+    took.sort_unstable();
+    let place = (took.len() * 99).div_ceil(100);
+    place.checked_sub(1).and_then(|place| took.get(place)).copied().unwrap_or_default()
 }
 
 /// What a visit means for the schedule.
@@ -127,12 +157,11 @@ fn outcome(visited: &Visited) -> Outcome {
         Err(error) => Some(error),
     };
     match error {
-        None => Outcome::Good,
+        None => Outcome::Good(None),
         Some(VisitError::DoorLost) => Outcome::Again,
         Some(VisitError::Busy(wait, _)) => Outcome::Failed(*wait),
-        Some(VisitError::TableFull(_) | VisitError::LoginsLost | VisitError::Unwritable(_)) => {
-            Outcome::Failed(Some(SOON))
-        }
+        Some(VisitError::TableFull(_)) => Outcome::InLine,
+        Some(VisitError::LoginsLost | VisitError::Unwritable(_)) => Outcome::Failed(Some(SOON)),
         Some(_) => Outcome::Failed(None),
     }
 }

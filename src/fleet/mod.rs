@@ -8,13 +8,17 @@
 //! | `round` | the same loop, once to each: what `sweep` and `list` are |
 //! | [`Schedule`] | PURE: when each iLO is visited |
 //! | [`Breaker`] | PURE: which password may be tried where |
-//! | `news` | PURE: what is worth telling of a visit |
+//! | `news`, `squeeze`, `leakers` | PURE: what is worth telling of a visit, of a full table, of who leaves orphans |
+//! | `growth` | PURE: how fast a table fills |
 
 mod breaker;
 mod finish;
+mod growth;
+mod leakers;
 mod news;
 mod round;
 mod schedule;
+mod squeeze;
 mod stop;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,6 +71,9 @@ pub struct Fleet<T, S> {
     /// Tasks, each with the iLO as it was configured when it began.
     flying: BTreeMap<tokio::task::Id, Arc<Target>>,
     summary: Summary,
+    /// How long the good visits since the last summary took.
+    took: Vec<Duration>,
+    leakers: leakers::Leakers,
     state_path: String,
     unwritable: bool,
 }
@@ -139,6 +146,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
             visits: JoinSet::new(),
             flying: BTreeMap::new(),
             summary: Summary::default(),
+            took: Vec::new(),
+            leakers: leakers::Leakers::default(),
             state_path: start.state_path,
             unwritable: false,
         };

@@ -1,12 +1,14 @@
 //! From a visit to what is worth telling: each fact once, and again only when it changed or lasts. PURE.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
+use super::squeeze::Watch;
 use crate::event::{Case, Cause, Event, Place};
-use crate::policy::{Doomed, Plan, Verdict};
+use crate::policy::{Doomed, Judged, Learned, Plan, Verdict};
 use crate::session::{Clock, SessionId};
-use crate::settings::{Mode, Target};
+use crate::settings::{Mode, Settings, Target};
 use crate::visit::{Fate, Visit, VisitError, Visited};
 
 /// Failed visits in a row before an iLO is called unreachable.
@@ -20,7 +22,8 @@ pub(super) struct Told {
     failures: u32,
     failing_since: Option<Duration>,
     pub(super) unreachable: bool,
-    would_reap: BTreeSet<SessionId>,
+    would_reap: BTreeMap<SessionId, Case>,
+    pub(super) watch: Watch,
     spared: BTreeMap<SessionId, String>,
     capped: bool,
     forbidden: bool,
@@ -42,10 +45,10 @@ pub(super) fn of(
     told: &mut Told,
     target: &Target,
     visited: &Visited,
-    remind: Duration,
+    settings: &Settings,
     now: Duration,
 ) -> (Vec<Event>, Counts) {
-    let at = Place::from(target);
+    let (at, remind) = (Place::from(target), settings.report.remind);
     let mut events = Vec::new();
     let mut counts = Counts::default();
     for (session, why) in &visited.strays {
@@ -55,7 +58,7 @@ pub(super) fn of(
         Ok(visit) => {
             counts.visited = 1;
             good(told, &at, now, &mut events);
-            clock(told, &at, visit, now, &mut events);
+            clock(told, &at, visit, visited.memory.clock_offset_s, now, &mut events);
             match visit.mode {
                 Mode::Observe => counts.would_reap = would_reap(told, &at, &visit.plan, &mut events),
                 Mode::Enforce => {
@@ -63,6 +66,8 @@ pub(super) fn of(
                     counts.reaped = fates(told, target, visit, &mut events);
                 }
             }
+            let learned = Learned { limit_seen: visited.memory.limit_seen, most_used: visited.memory.most_used };
+            events.extend(told.watch.news(&at, visit, learned, &settings.pressure, remind, now));
             if let Some(error) = &visit.cut_short {
                 failed(told, &at, error, remind, now, &mut events);
             }
@@ -80,26 +85,49 @@ fn good(told: &mut Told, at: &Place, now: Duration, events: &mut Vec<Event>) {
     (told.failures, told.failing_since, told.certificate, told.full) = (0, None, None, None);
 }
 
-fn clock(told: &mut Told, at: &Place, visit: &Visit, now: Duration, events: &mut Vec<Event>) {
+fn clock(told: &mut Told, at: &Place, visit: &Visit, skew_s: Option<i64>, now: Duration, events: &mut Vec<Event>) {
     let Clock::Contradictory(why) = &visit.seen.clock else { return };
     if told.clock.is_none_or(|last| now.saturating_sub(last) >= CLOCK_REMIND) {
         told.clock = Some(now);
-        events.push(Event::ClockWrong { at: at.clone(), skew_s: None, why: why.clone() });
+        events.push(Event::ClockWrong { at: at.clone(), skew_s, why: why.clone() });
     }
 }
 
 /// Whom the rules would let go, each session once.
 fn would_reap(told: &mut Told, at: &Place, plan: &Plan, events: &mut Vec<Event>) -> usize {
-    told.would_reap.retain(|id| plan.judged.iter().any(|judged| judged.session.id == *id));
+    let now_is = |id: &SessionId| plan.judged.iter().find(|judged| judged.session.id == *id);
+    told.would_reap.retain(|id, case| match now_is(id) {
+        None => false,
+        Some(judged) if judged.session.access == case.session.access => true,
+        Some(judged) => {
+            events.push(came_back(at, case, judged));
+            false
+        }
+    });
     let cases: Vec<&Case> =
         plan.doomed().iter().map(Doomed::case).chain(plan.held_back.iter().map(|one| &one.case)).collect();
-    let before = events.len();
+    let mut new = 0;
     for case in cases {
-        if told.would_reap.insert(case.session.id.clone()) {
+        if let Entry::Vacant(place) = told.would_reap.entry(case.session.id.clone()) {
+            place.insert(case.clone());
+            new += 1;
             events.push(Event::SessionWouldReap { at: at.clone(), case: case.clone() });
         }
     }
-    events.len() - before
+    new
+}
+
+/// A would-be victim was used again. How long it had been idle is what its rule should have asked for.
+fn came_back(at: &Place, case: &Case, judged: &Judged) -> Event {
+    let idle = judged.session.access.zip(case.session.access).and_then(|(now, then)| now.since(then));
+    Event::SessionCameBack {
+        at: at.clone(),
+        session: case.session.id.clone(),
+        owner: case.session.owner.clone(),
+        origin: case.session.origin,
+        rule: case.rule.clone(),
+        idle,
+    }
 }
 
 /// What became of those who were to go; how many went.
@@ -163,7 +191,7 @@ fn failed(told: &mut Told, at: &Place, error: &VisitError, remind: Duration, now
         VisitError::TableFull(word) => {
             if due(told.full) {
                 told.full = Some(now);
-                events.push(Event::IloFull { at, used: None, limit: None, detail: word.clone() });
+                events.push(Event::IloRefusedUs { at, detail: word.clone() });
             }
             return;
         }

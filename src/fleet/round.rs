@@ -54,7 +54,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             match self.schedule.next(now) {
                 Next::Wait(until) => return until.map(|until| self.world.started + until),
                 Next::Due(name) if !names.contains(&name) || round.contains_key(&name) => {
-                    self.schedule.done(&name, Outcome::Good, now);
+                    self.schedule.done(&name, Outcome::Good(None), now);
                 }
                 Next::Due(name) => {
                     // Another iLO that tries the password first is worth waiting for, a suspension is not.

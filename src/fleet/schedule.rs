@@ -9,6 +9,9 @@ use crate::settings::{IloName, Poll};
 /// The longest that an iLO is left alone because its visits fail, unless the poll interval is longer.
 const BACKOFF_MAX: Duration = Duration::from_secs(600);
 
+/// Between two tries to get a place in a full table, and up to half as much again.
+const IN_LINE: Duration = Duration::from_secs(20);
+
 /// When each iLO is visited, and how many at once. iLOs whose last visit failed share a quarter of the
 /// places, so the sick delay nobody.
 #[derive(Clone, Debug)]
@@ -19,6 +22,7 @@ pub struct Schedule {
     in_flight: usize,
     sick_in_flight: usize,
     every: Duration,
+    fastest: Duration,
     places: usize,
     first: First,
 }
@@ -55,8 +59,10 @@ pub enum Next {
 /// How a visit ended, as far as the schedule cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It saw who is on.
-    Good,
+    /// It saw who is on; the next look is due within this, where the table fills.
+    Good(Option<Duration>),
+    /// The table is full, and we wait for a place.
+    InLine,
     /// It failed; the iLO may have asked to be left alone for a while.
     Failed(Option<Duration>),
     /// It is to be made once more at once; a second time in a row it counts as failed.
@@ -75,6 +81,7 @@ impl Schedule {
             in_flight: 0,
             sick_in_flight: 0,
             every: poll.every,
+            fastest: poll.fastest,
             places: poll.visits_at_once,
             first,
         }
@@ -82,7 +89,7 @@ impl Schedule {
 
     /// Makes `names` the fleet. Who stays keeps its turn; a new iLO gets its own place in the interval.
     pub fn replace<'a>(&mut self, names: impl Iterator<Item = &'a IloName>, poll: &Poll, now: Duration) {
-        (self.every, self.places) = (poll.every, poll.visits_at_once);
+        (self.every, self.fastest, self.places) = (poll.every, poll.fastest, poll.visits_at_once);
         let names: BTreeSet<&IloName> = names.collect();
         let gone: Vec<IloName> = self.entries.keys().filter(|name| !names.contains(name)).cloned().collect();
         for name in gone {
@@ -176,13 +183,15 @@ impl Schedule {
         };
         entry.again = outcome == Outcome::Again;
         match outcome {
-            Outcome::Good => entry.failures = 0,
+            Outcome::Good(_) | Outcome::InLine => entry.failures = 0,
             Outcome::Failed(_) => entry.failures = entry.failures.saturating_add(1),
             Outcome::Again | Outcome::Postponed(_) => {}
         }
         let failures = entry.failures;
         let due = match outcome {
-            Outcome::Good => self.next_turn(name, now),
+            Outcome::Good(None) => self.next_turn(name, now),
+            Outcome::Good(Some(within)) => self.next_turn(name, now).min(now + within.max(self.fastest)),
+            Outcome::InLine => now + self.in_line(name, now),
             Outcome::Failed(wait) => now + self.backoff(name, failures).max(wait.unwrap_or_default().min(BACKOFF_MAX)),
             Outcome::Again => now,
             Outcome::Postponed(until) => until,
@@ -215,6 +224,12 @@ impl Schedule {
         let earliest_ms = now.as_millis() + every_ms / 2;
         let rounds = earliest_ms.saturating_sub(phase_ms).div_ceil(every_ms);
         Duration::from_millis(u64::try_from(phase_ms + rounds * every_ms).unwrap_or(u64::MAX))
+    }
+
+    /// A place in a full table goes to whoever asks first, so we ask often, but not in step with others.
+    fn in_line(&self, name: &IloName, now: Duration) -> Duration {
+        let salt = u32::try_from(now.as_secs() % u64::from(u32::MAX)).unwrap_or_default();
+        IN_LINE + Duration::from_millis(hash(name, salt) % 10_000)
     }
 
     /// Twice as long after each failure, and up to an eighth more by the name, so that iLOs behind one
@@ -272,7 +287,7 @@ mod tests {
     fn the_first_round_spreads_over_the_interval_and_each_keeps_its_turn() {
         let names = names(600);
         let mut schedule = schedule(&names, 64);
-        let made = run(&mut schedule, Duration::from_secs(600), |_| Outcome::Good);
+        let made = run(&mut schedule, Duration::from_secs(600), |_| Outcome::Good(None));
         assert_eq!(made.len(), 6000);
         for second in 0..60 {
             let here = made.iter().filter(|(at, _)| at.as_secs() == second).count();
@@ -291,12 +306,12 @@ mod tests {
         assert!(first.iter().all(|next| matches!(next, Next::Due(_))), "{first:?}");
         assert_eq!(schedule.next(now), Next::Wait(None));
         let Next::Due(done) = &first[0] else { panic!("not due") };
-        schedule.done(done, Outcome::Good, now);
+        schedule.done(done, Outcome::Good(None), now);
         let mut seen = first.clone();
         while let Next::Due(name) = schedule.next(now) {
             assert!(!seen.contains(&Next::Due(name.clone())), "{name} twice");
             seen.push(Next::Due(name.clone()));
-            schedule.done(&name, Outcome::Good, now);
+            schedule.done(&name, Outcome::Good(None), now);
         }
         assert_eq!(seen.len(), 10);
     }
@@ -306,7 +321,7 @@ mod tests {
         let names = names(40);
         let mut schedule = schedule(&names, 8);
         run(&mut schedule, Duration::from_secs(60), |name| {
-            if name.as_str() < "ilo-2" { Outcome::Failed(None) } else { Outcome::Good }
+            if name.as_str() < "ilo-2" { Outcome::Failed(None) } else { Outcome::Good(None) }
         });
         let now = Duration::from_secs(1000);
         let mut sick = 0;
@@ -317,14 +332,14 @@ mod tests {
         }
         assert_eq!((due.len(), sick), (8, 0), "the healthy come first");
         for name in due {
-            schedule.done(&name, Outcome::Good, now);
+            schedule.done(&name, Outcome::Good(None), now);
         }
         let mut hanging = 0;
         while let Next::Due(name) = schedule.next(now) {
             if name.as_str() < "ilo-2" {
                 hanging += 1;
             } else {
-                schedule.done(&name, Outcome::Good, now);
+                schedule.done(&name, Outcome::Good(None), now);
             }
         }
         assert_eq!(hanging, 2, "a quarter of 8");
@@ -341,7 +356,7 @@ mod tests {
         }
         let Next::Wait(Some(at)) = schedule.next(Duration::from_secs(7200)) else { panic!("due") };
         assert_eq!(schedule.next(at), Next::Due(names[0].clone()));
-        schedule.done(&names[0], Outcome::Good, at);
+        schedule.done(&names[0], Outcome::Good(None), at);
         let Next::Wait(Some(next)) = schedule.next(at) else { panic!("due") };
         assert!((30..=90).contains(&next.saturating_sub(at).as_secs()));
     }
@@ -400,7 +415,7 @@ mod tests {
         let stay: Vec<IloName> = all.iter().filter(|name| **name != flying).take(5).cloned().collect();
         let before: Vec<_> = stay.iter().map(|name| schedule.entries[name].due).collect();
         schedule.replace(stay.iter(), &Poll::default(), now);
-        schedule.done(&flying, Outcome::Good, now);
+        schedule.done(&flying, Outcome::Good(None), now);
         assert_eq!(schedule.entries.keys().cloned().collect::<BTreeSet<_>>(), stay.iter().cloned().collect());
         assert_eq!(before, stay.iter().map(|name| schedule.entries[name].due).collect::<Vec<_>>());
         assert_eq!((schedule.in_flight, schedule.healthy.len()), (0, 5));

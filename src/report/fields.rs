@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
-use crate::event::{Case, Event, Place};
+use crate::event::{Case, Event, Place, Squeeze};
 use crate::session::{FOREIGN_TEXT_MAX, clean};
 
 /// Bytes kept of one text in a field.
@@ -107,6 +107,19 @@ impl Fields {
             .count_if_known("limit", case.limit)
     }
 
+    fn squeeze(self, squeeze: &Squeeze) -> Self {
+        self.count("used", squeeze.used)
+            .count("limit", squeeze.limit)
+            .text("limit_from", squeeze.limit_from)
+            .count("free", squeeze.free())
+            .count("reapable", squeeze.reapable)
+            .count("protected", squeeze.protected)
+            .count_if_known("full_in_s", squeeze.full_in.map(|full_in| full_in.as_secs()))
+            .text_if_known("top_owner", squeeze.top_owner.as_ref())
+            .text_if_known("top_origin", squeeze.top_origin)
+            .count("top", squeeze.top)
+    }
+
     fn value(mut self, key: &'static str, value: Value) -> Self {
         self.0.push((key, value));
         self
@@ -122,11 +135,17 @@ pub fn fields(event: &Event) -> Fields {
     match event {
         Event::SessionReaped { .. }
         | Event::SessionWouldReap { .. }
+        | Event::SessionCameBack { .. }
         | Event::SessionSpared { .. }
         | Event::ReapFailed { .. }
         | Event::ReapCapped { .. }
         | Event::StrayEnded { .. } => of_session(fields, event),
-        Event::IloFull { .. }
+        Event::IloNearLimit { .. }
+        | Event::IloCritical { .. }
+        | Event::IloRefusedUs { .. }
+        | Event::IloFull { .. }
+        | Event::IloBlocked { .. }
+        | Event::IloRelieved { .. }
         | Event::IloUnreachable { .. }
         | Event::IloReachable { .. }
         | Event::LoginRejected { .. }
@@ -140,6 +159,7 @@ pub fn fields(event: &Event) -> Fields {
         | Event::ConfigReloaded { .. }
         | Event::ConfigRejected { .. }
         | Event::TlsInsecure { .. }
+        | Event::LeakerFound { .. }
         | Event::CredentialSuspended { .. }
         | Event::CredentialRestored { .. }
         | Event::StateUnwritable { .. }
@@ -163,6 +183,12 @@ fn of_session(fields: Fields, event: &Event) -> Fields {
         Event::ReapCapped { cap, wanted, done, .. } => {
             fields.text("cap", cap).count("wanted", *wanted).count("done", *done)
         }
+        Event::SessionCameBack { session, owner, origin, rule, idle, .. } => fields
+            .text("session", session)
+            .text_if_known("owner", owner.as_ref())
+            .text_if_known("origin", *origin)
+            .text("rule", rule)
+            .count_if_known("idle_s", idle.map(|idle| idle.as_secs())),
         Event::StrayEnded { session, why, .. } => fields.text("session", session).text("why", why),
         _ => fields,
     }
@@ -170,8 +196,13 @@ fn of_session(fields: Fields, event: &Event) -> Fields {
 
 fn of_ilo(fields: Fields, event: &Event) -> Fields {
     match event {
-        Event::IloFull { used, limit, detail, .. } => {
-            fields.count_if_known("used", *used).count_if_known("limit", *limit).text("detail", detail)
+        Event::IloNearLimit { squeeze, .. } | Event::IloCritical { squeeze, .. } | Event::IloFull { squeeze, .. } => {
+            fields.squeeze(squeeze)
+        }
+        Event::IloRefusedUs { detail, .. } => fields.text("detail", detail),
+        Event::IloBlocked { squeeze, why, .. } => fields.squeeze(squeeze).list("why", why),
+        Event::IloRelieved { used, limit, lasted, .. } => {
+            fields.count("used", *used).count("limit", *limit).seconds("lasted_s", *lasted)
         }
         Event::IloUnreachable { cause, since, detail, .. } => {
             fields.text("cause", cause.name()).seconds("since_s", *since).text("detail", detail)
@@ -203,9 +234,13 @@ fn of_daemon(fields: Fields, event: &Event) -> Fields {
             .count("ilos", summary.ilos)
             .count("visited", summary.visited)
             .count("late", summary.late)
+            .count("near", summary.near)
+            .count("critical", summary.critical)
+            .count("full", summary.full)
             .count("reaped", summary.reaped)
             .count("would_reap", summary.would_reap)
-            .count("unreachable", summary.unreachable),
+            .count("unreachable", summary.unreachable)
+            .count("visit_p99_ms", summary.visit_p99.as_millis()),
         Event::ConfigReloaded { added, removed, changed, bolder } => {
             fields.count("added", *added).count("removed", *removed).count("changed", *changed).list("bolder", bolder)
         }
@@ -215,6 +250,9 @@ fn of_daemon(fields: Fields, event: &Event) -> Fields {
             .count_if_known("column", *column)
             .text("mistake", mistake),
         Event::TlsInsecure { group, ilos } => fields.text("group", group).count("ilos", *ilos),
+        Event::LeakerFound { owner, origin, orphans, ilos } => {
+            fields.text("owner", owner).text("origin", origin).count("orphans", *orphans).count("ilos", *ilos)
+        }
         Event::CredentialSuspended { credential, rejected_by, retry_in } => {
             fields.text("credential", credential).list("rejected_by", rejected_by).seconds("retry_in_s", *retry_in)
         }

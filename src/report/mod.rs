@@ -9,6 +9,7 @@
 mod fields;
 mod journal;
 mod line;
+mod pressure;
 mod sentence;
 pub mod table;
 

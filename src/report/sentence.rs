@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::fields::PRIVILEGE_TO_END_OTHERS;
 use super::line::{name, prose};
+use super::pressure;
 use crate::event::{Case, Cause, Event, Gone, Place, Summary};
 use crate::session::{Owner, clean};
 use crate::settings::Mode;
@@ -19,11 +20,17 @@ pub fn sentence(event: &Event) -> String {
     let told = match event {
         Event::SessionReaped { .. }
         | Event::SessionWouldReap { .. }
+        | Event::SessionCameBack { .. }
         | Event::SessionSpared { .. }
         | Event::ReapFailed { .. }
         | Event::ReapCapped { .. }
         | Event::StrayEnded { .. } => of_session(event),
-        Event::IloFull { .. }
+        Event::IloNearLimit { .. }
+        | Event::IloCritical { .. }
+        | Event::IloRefusedUs { .. }
+        | Event::IloFull { .. }
+        | Event::IloBlocked { .. }
+        | Event::IloRelieved { .. }
         | Event::IloUnreachable { .. }
         | Event::IloReachable { .. }
         | Event::LoginRejected { .. }
@@ -37,6 +44,7 @@ pub fn sentence(event: &Event) -> String {
         | Event::ConfigReloaded { .. }
         | Event::ConfigRejected { .. }
         | Event::TlsInsecure { .. }
+        | Event::LeakerFound { .. }
         | Event::CredentialSuspended { .. }
         | Event::CredentialRestored { .. }
         | Event::StateUnwritable { .. }
@@ -81,6 +89,14 @@ fn of_session(event: &Event) -> String {
             name(cap),
             name(&at.ilo)
         ),
+        Event::SessionCameBack { at, session, owner, rule, .. } => format!(
+            "Session {} of {} on {} was used again, although rule {} would have ended it: protect it, or make the \
+             rule wait longer, before you enforce it.",
+            name(session),
+            owned(owner.as_ref()),
+            name(&at.ilo),
+            name(rule)
+        ),
         Event::StrayEnded { at, session, why } => format!(
             "Ended session {} on {}, one of our own that nobody holds any more: {}.",
             name(session),
@@ -102,7 +118,12 @@ fn reaped(at: &Place, case: &Case, gone: Gone) -> String {
 
 fn of_ilo(event: &Event) -> String {
     match event {
-        Event::IloFull { at, used, limit, detail } => full(at, *used, *limit, detail),
+        Event::IloNearLimit { .. }
+        | Event::IloCritical { .. }
+        | Event::IloRefusedUs { .. }
+        | Event::IloFull { .. }
+        | Event::IloBlocked { .. }
+        | Event::IloRelieved { .. } => pressure::sentence(event),
         Event::IloUnreachable { at, cause, since, detail } => format!(
             "{} has not been reached for {}: {} ({}). It is tried again, less often.",
             name(&at.ilo),
@@ -145,20 +166,6 @@ fn of_ilo(event: &Event) -> String {
     }
 }
 
-fn full(at: &Place, used: Option<usize>, limit: Option<usize>, detail: &str) -> String {
-    let taken = match (used, limit) {
-        (Some(used), Some(limit)) => format!("{used} of {limit} places taken"),
-        (Some(used), None) => format!("{used} places taken"),
-        (None, _) => String::from("how many are on is not known"),
-    };
-    format!(
-        "The session table of {} is full ({taken}): it refused our login ({}), and refuses everybody else's. Whoever \
-         is still logged in there can end sessions; else wait for its idle time-out, or reset the iLO from its server.",
-        name(&at.ilo),
-        prose(detail)
-    )
-}
-
 fn of_daemon(event: &Event) -> String {
     match event {
         Event::DaemonReady { version, ilos, mode } => {
@@ -191,6 +198,13 @@ fn of_daemon(event: &Event) -> String {
             "The passwords of group {} go to whoever answers at the addresses of its {} (tls: insecure). \
              Pin their certificates instead: `tls: {{ pin: \"sha256:…\" }}`.",
             name(group),
+            ilos_of(*ilos)
+        ),
+        Event::LeakerFound { owner, origin, orphans, ilos } => format!(
+            "{} from {} left {orphans} abandoned sessions on {} within a day. Whatever runs there should log out, or \
+             keep its token.",
+            name(owner),
+            name(origin),
             ilos_of(*ilos)
         ),
         Event::CredentialSuspended { credential, rejected_by, retry_in } => format!(
@@ -228,9 +242,9 @@ fn of_state(event: &Event) -> String {
 }
 
 fn heartbeat(summary: &Summary) -> String {
-    let Summary { ilos, visited, late, reaped, would_reap, unreachable } = summary;
+    let Summary { ilos, visited, late, near, critical, full, reaped, would_reap, unreachable, visit_p99: _ } = summary;
     format!(
-        "{}, {unreachable} out of reach. Visits: {visited} went well, {late} late. Sessions: {reaped} ended, \
+        "{}, {unreachable} out of reach; {near} near their limit, {critical} all but full, {full} full. Visits: {visited} went well, {late} late. Sessions: {reaped} ended, \
          {would_reap} would have gone.",
         ilos_of(*ilos)
     )
@@ -267,11 +281,11 @@ fn found(case: &Case) -> String {
     }
 }
 
-fn owned(owner: Option<&Owner>) -> String {
+pub(super) fn owned(owner: Option<&Owner>) -> String {
     owner.map_or(String::from("an unknown account"), name)
 }
 
-fn names<T: Display>(all: &[T]) -> String {
+pub(super) fn names<T: Display>(all: &[T]) -> String {
     let mut listed: Vec<String> = all.iter().take(NAMES_MAX).map(name).collect();
     if all.len() > NAMES_MAX {
         listed.push(format!("and {} more", all.len() - NAMES_MAX));
@@ -287,7 +301,7 @@ fn position(line: Option<usize>, column: Option<usize>) -> String {
     }
 }
 
-fn ilos_of(count: usize) -> String {
+pub(super) fn ilos_of(count: usize) -> String {
     match count {
         1 => String::from("1 iLO"),
         _ => format!("{count} iLOs"),
@@ -295,6 +309,6 @@ fn ilos_of(count: usize) -> String {
 }
 
 /// A span as people write it, in whole seconds.
-fn span(length: Duration) -> String {
+pub(super) fn span(length: Duration) -> String {
     humantime::format_duration(Duration::from_secs(length.as_secs())).to_string()
 }

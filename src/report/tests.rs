@@ -11,7 +11,7 @@ use expect_test::expect;
 use serde_json::Value as Json;
 
 use super::*;
-use crate::event::{Case, Cause, Event, Gone, Place, Summary, Tell};
+use crate::event::{Case, Cause, Event, Gone, Place, Squeeze, Summary, Tell};
 use crate::session::{Kind, Owner, Session, SessionId, UserType};
 use crate::settings::{CredentialId, Fingerprint, IloName, LogFormat, Mode};
 use crate::time::{HostClock, Timestamp};
@@ -51,10 +51,32 @@ fn examples(word: impl Fn(&str) -> String) -> Vec<Event> {
         limit: None,
         ..case.clone()
     };
+    let squeeze = Squeeze {
+        used: 7,
+        limit: 10,
+        limit_from: "configured",
+        reapable: 2,
+        protected: 1,
+        full_in: Some(Duration::from_secs(180)),
+        top_owner: Some(owner()),
+        top_origin: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 4))),
+        top: 5,
+    };
     vec![
         Event::DaemonReady { version: "0.1.0", ilos: 42, mode: Mode::Observe },
         Event::DaemonStopping { version: "0.1.0", ilos: 42, mode: Mode::Enforce },
-        Event::FleetSummary(Summary { ilos: 42, visited: 210, late: 1, reaped: 3, would_reap: 2, unreachable: 1 }),
+        Event::FleetSummary(Summary {
+            ilos: 42,
+            visited: 210,
+            late: 1,
+            near: 3,
+            critical: 1,
+            full: 0,
+            reaped: 3,
+            would_reap: 2,
+            unreachable: 1,
+            visit_p99: Duration::from_millis(840),
+        }),
         Event::ConfigReloaded { added: 1, removed: 0, changed: 2, bolder: vec![word("default"), word("busy")] },
         Event::ConfigRejected {
             file: word("/etc/ilo-reaper/ilo-reaper.yaml"),
@@ -75,7 +97,7 @@ fn examples(word: impl Fn(&str) -> String) -> Vec<Event> {
         },
         Event::ReapFailed { at: at(), session: session(), status: None, message_id: None },
         Event::ReapCapped { at: at(), cap: "per_visit", wanted: 9, done: 5 },
-        Event::IloFull { at: at(), used: Some(10), limit: Some(10), detail: word("iLO.2.14.SessionLimitExceeded") },
+        Event::IloRefusedUs { at: at(), detail: word("iLO.2.14.SessionLimitExceeded") },
         Event::IloUnreachable {
             at: at(),
             cause: Cause::Dns,
@@ -99,6 +121,23 @@ fn examples(word: impl Fn(&str) -> String) -> Vec<Event> {
         Event::StateReset { path: word("/var/lib/ilo-reaper/state.db.bad-1"), cause: word("file is not a database") },
         Event::EventsLost { count: 7 },
         Event::VisitBroken { at: at(), detail: word("index out of bounds") },
+        Event::IloNearLimit { at: at(), squeeze: squeeze.clone() },
+        Event::IloCritical { at: at(), squeeze: Squeeze { used: 9, full_in: None, ..squeeze.clone() } },
+        Event::IloFull {
+            at: at(),
+            squeeze: Squeeze { used: 10, top_owner: None, top_origin: None, top: 0, ..squeeze.clone() },
+        },
+        Event::IloBlocked { at: at(), squeeze, why: vec![word("no rule matches: 5"), word("protected by desk: 3")] },
+        Event::IloRelieved { at: at(), used: 4, limit: 10, lasted: Duration::from_secs(1800) },
+        Event::SessionCameBack {
+            at: at(),
+            session: session(),
+            owner: Some(owner()),
+            origin: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 4))),
+            rule: word("superseded"),
+            idle: Some(Duration::from_secs(900)),
+        },
+        Event::LeakerFound { owner: owner(), origin: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 4)), orphans: 24, ilos: 3 },
     ]
 }
 
@@ -116,7 +155,7 @@ const fn number(event: &Event) -> usize {
         Event::SessionSpared { .. } => 8,
         Event::ReapFailed { .. } => 9,
         Event::ReapCapped { .. } => 10,
-        Event::IloFull { .. } => 11,
+        Event::IloRefusedUs { .. } => 11,
         Event::IloUnreachable { .. } => 12,
         Event::IloReachable { .. } => 13,
         Event::LoginRejected { .. } => 14,
@@ -131,11 +170,18 @@ const fn number(event: &Event) -> usize {
         Event::StateReset { .. } => 23,
         Event::EventsLost { .. } => 24,
         Event::VisitBroken { .. } => 25,
+        Event::IloNearLimit { .. } => 26,
+        Event::IloCritical { .. } => 27,
+        Event::IloFull { .. } => 28,
+        Event::IloBlocked { .. } => 29,
+        Event::IloRelieved { .. } => 30,
+        Event::SessionCameBack { .. } => 31,
+        Event::LeakerFound { .. } => 32,
     }
 }
 
 /// Numbers in [`number`].
-const NUMBERS: usize = 26;
+const NUMBERS: usize = 33;
 
 #[test]
 fn every_event_has_an_example() {
@@ -156,7 +202,7 @@ fn every_event_as_text_and_for_the_journal() {
     expect![[r#"
         info ilo-reaper 0.1.0 guards 42 iLOs: it tells what would go and deletes nothing. event=daemon.ready version=0.1.0 ilos=42 mode=observe
         info ilo-reaper 0.1.0 stops. event=daemon.stopping version=0.1.0 ilos=42 mode=enforce
-        info 42 iLOs, 1 out of reach. Visits: 210 went well, 1 late. Sessions: 3 ended, 2 would have gone. event=fleet.summary ilos=42 visited=210 late=1 reaped=3 would_reap=2 unreachable=1
+        info 42 iLOs, 1 out of reach; 3 near their limit, 1 all but full, 0 full. Visits: 210 went well, 1 late. Sessions: 3 ended, 2 would have gone. event=fleet.summary ilos=42 visited=210 late=1 near=3 critical=1 full=0 reaped=3 would_reap=2 unreachable=1 visit_p99_ms=840
         notice The new configuration is in force: 1 iLO added, 0 removed, 2 changed. These now delete more than before: default, busy. event=config.reloaded added=1 removed=0 changed=2 bolder=[default,busy]
         err The new configuration was refused and the old one stays in force; mend it and reload again: /etc/ilo-reaper/ilo-reaper.yaml:3:5: unknown key 'idel', did you mean 'idle'? event=config.rejected file=/etc/ilo-reaper/ilo-reaper.yaml line=3 column=5 mistake="unknown key \"idel\", did you mean \"idle\"?"
         warning The passwords of group rack-1 go to whoever answers at the addresses of its 12 iLOs (tls: insecure). Pin their certificates instead: `tls: { pin: "sha256:…" }`. event=config.tls_insecure group=rack-1 ilos=12
@@ -167,7 +213,7 @@ fn every_event_as_text_and_for_the_journal() {
         warning db-1 answered 400 (iLO.2.14.UnsupportedOperation) when session svc00a1 was to be ended. The next visit looks afresh. event=reap.failed ilo=db-1 group=rack-1 session=svc00a1 status=400 message_id=iLO.2.14.UnsupportedOperation
         warning Session svc00a1 on db-1 was to be ended, but the answer was lost. The next visit tells whether it is gone. event=reap.failed ilo=db-1 group=rack-1 session=svc00a1 status=null message_id=null
         err The cap per_visit held deletions back on db-1: 5 of 9 done. Later visits go on with what is still abandoned then; before raising the cap, look whether a rule finds too much. event=reap.capped ilo=db-1 group=rack-1 cap=per_visit wanted=9 done=5
-        crit The session table of db-1 is full (10 of 10 places taken): it refused our login (iLO.2.14.SessionLimitExceeded), and refuses everybody else's. Whoever is still logged in there can end sessions; else wait for its idle time-out, or reset the iLO from its server. event=ilo.full ilo=db-1 group=rack-1 used=10 limit=10 detail=iLO.2.14.SessionLimitExceeded
+        crit The session table of db-1 is full: it refused our login (iLO.2.14.SessionLimitExceeded), and refuses everybody else's. We wait for a place. Whoever is still logged in there can end sessions; else its idle time-out helps, or a reset of the iLO from its server. event=ilo.full ilo=db-1 group=rack-1 detail=iLO.2.14.SessionLimitExceeded
         warning db-1 has not been reached for 3m: its name has no address; check DNS and the spelling (no such host). It is tried again, less often. event=ilo.unreachable ilo=db-1 group=rack-1 cause=dns since_s=180 detail="no such host"
         info db-1 is reached again, after 1h 1m 1s. event=ilo.reachable ilo=db-1 group=rack-1 since_s=3661
         err db-1 rejected the login of svc-ilo-reaper. Check that the account exists there and may log in, and that the password is right; it is tried again in 10m. event=ilo.login_rejected ilo=db-1 group=rack-1 username=svc-ilo-reaper retry_in_s=600
@@ -182,6 +228,13 @@ fn every_event_as_text_and_for_the_journal() {
         crit The state was unreadable, in whole or in part (file is not a database); what is left of it: /var/lib/ilo-reaper/state.db.bad-1. Nothing is deleted until `ilo-reaper resume`; sessions of our own that were forgotten may still be in the tables. event=state.reset path=/var/lib/ilo-reaper/state.db.bad-1 cause="file is not a database"
         warning 7 events were not written: the log did not take them. event=events.lost count=7
         err Our own code failed while visiting db-1: index out of bounds. That iLO is left alone until a restart; please report this as a bug. event=visit.broken ilo=db-1 group=rack-1 detail="index out of bounds"
+        warning db-1 is near its limit: 7 of 10 places taken (limit configured), full in 3m if it goes on like that; svc-ansible from 192.0.2.4 holds 5; the rules would let 2 go. event=ilo.near_limit ilo=db-1 group=rack-1 used=7 limit=10 limit_from=configured free=3 reapable=2 protected=1 full_in_s=180 top_owner=svc-ansible top_origin=192.0.2.4 top=5
+        crit db-1 is all but full: 9 of 10 places taken (limit configured); svc-ansible from 192.0.2.4 holds 5; the rules would let 2 go. event=ilo.critical ilo=db-1 group=rack-1 used=9 limit=10 limit_from=configured free=1 reapable=2 protected=1 full_in_s=null top_owner=svc-ansible top_origin=192.0.2.4 top=5
+        crit db-1 is full, and nobody else can log in there: 10 of 10 places taken (limit configured), full in 3m if it goes on like that; the rules would let 2 go. We hold a session and go on; whoever holds one can end others. event=ilo.full ilo=db-1 group=rack-1 used=10 limit=10 limit_from=configured free=0 reapable=2 protected=1 full_in_s=180 top_owner=null top_origin=null top=0
+        crit db-1 fills up and the policy lets nothing go, so a person must act: 7 of 10 places taken (limit configured), full in 3m if it goes on like that; svc-ansible from 192.0.2.4 holds 5; the rules would let 2 go. Kept: "no rule matches: 5", "protected by desk: 3". event=ilo.blocked ilo=db-1 group=rack-1 used=7 limit=10 limit_from=configured free=3 reapable=2 protected=1 full_in_s=180 top_owner=svc-ansible top_origin=192.0.2.4 top=5 why="[no rule matches: 5,protected by desk: 3]"
+        info db-1 has room again, after 30m: 4 of 10 places taken. event=ilo.relieved ilo=db-1 group=rack-1 used=4 limit=10 lasted_s=1800
+        notice Session svc00a1 of svc-ansible on db-1 was used again, although rule superseded would have ended it: protect it, or make the rule wait longer, before you enforce it. event=session.came_back ilo=db-1 group=rack-1 session=svc00a1 owner=svc-ansible origin=192.0.2.4 rule=superseded idle_s=900
+        warning svc-ansible from 192.0.2.4 left 24 abandoned sessions on 3 iLOs within a day. Whatever runs there should log out, or keep its token. event=leaker.found owner=svc-ansible origin=192.0.2.4 orphans=24 ilos=3
     "#]].assert_eq(&text);
 }
 
@@ -207,7 +260,7 @@ fn every_event_as_json() {
     expect![[r#"
         daemon.ready version ilos mode ["0.1.0",42,"observe"]
         daemon.stopping version ilos mode ["0.1.0",42,"enforce"]
-        fleet.summary ilos visited late reaped would_reap unreachable [42,210,1,3,2,1]
+        fleet.summary ilos visited late near critical full reaped would_reap unreachable visit_p99_ms [42,210,1,3,1,0,3,2,1,840]
         config.reloaded added removed changed bolder [1,0,2,["default","busy"]]
         config.rejected file line column mistake ["/etc/ilo-reaper/ilo-reaper.yaml",3,5,"unknown key \"idel\", did you mean \"idle\"?"]
         config.tls_insecure group ilos ["rack-1",12]
@@ -218,7 +271,7 @@ fn every_event_as_json() {
         reap.failed ilo group session status message_id ["db-1","rack-1","svc00a1",400,"iLO.2.14.UnsupportedOperation"]
         reap.failed ilo group session status message_id ["db-1","rack-1","svc00a1",null,null]
         reap.capped ilo group cap wanted done ["db-1","rack-1","per_visit",9,5]
-        ilo.full ilo group used limit detail ["db-1","rack-1",10,10,"iLO.2.14.SessionLimitExceeded"]
+        ilo.full ilo group detail ["db-1","rack-1","iLO.2.14.SessionLimitExceeded"]
         ilo.unreachable ilo group cause since_s detail ["db-1","rack-1","dns",180,"no such host"]
         ilo.reachable ilo group since_s ["db-1","rack-1",3661]
         ilo.login_rejected ilo group username retry_in_s ["db-1","rack-1","svc-ilo-reaper",600]
@@ -233,6 +286,13 @@ fn every_event_as_json() {
         state.reset path cause ["/var/lib/ilo-reaper/state.db.bad-1","file is not a database"]
         events.lost count [7]
         visit.broken ilo group detail ["db-1","rack-1","index out of bounds"]
+        ilo.near_limit ilo group used limit limit_from free reapable protected full_in_s top_owner top_origin top ["db-1","rack-1",7,10,"configured",3,2,1,180,"svc-ansible","192.0.2.4",5]
+        ilo.critical ilo group used limit limit_from free reapable protected full_in_s top_owner top_origin top ["db-1","rack-1",9,10,"configured",1,2,1,null,"svc-ansible","192.0.2.4",5]
+        ilo.full ilo group used limit limit_from free reapable protected full_in_s top_owner top_origin top ["db-1","rack-1",10,10,"configured",0,2,1,180,null,null,0]
+        ilo.blocked ilo group used limit limit_from free reapable protected full_in_s top_owner top_origin top why ["db-1","rack-1",7,10,"configured",3,2,1,180,"svc-ansible","192.0.2.4",5,["no rule matches: 5","protected by desk: 3"]]
+        ilo.relieved ilo group used limit lasted_s ["db-1","rack-1",4,10,1800]
+        session.came_back ilo group session owner origin rule idle_s ["db-1","rack-1","svc00a1","svc-ansible","192.0.2.4","superseded",900]
+        leaker.found owner origin orphans ilos ["svc-ansible","192.0.2.4",24,3]
     "#]].assert_eq(&lines);
 }
 
@@ -313,7 +373,7 @@ fn logfmt(line: &str) -> Vec<(String, String)> {
         assert!(!in_quotes, "an open quote: {rest}");
         if let Some((key, value)) = word.split_once('=')
             && !key.is_empty()
-            && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+            && key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
         {
             pairs.push((key.to_owned(), value.to_owned()));
         }
