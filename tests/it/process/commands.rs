@@ -166,20 +166,18 @@ fn a_reader_that_has_read_enough_is_no_failure() {
 
 #[test]
 fn a_command_that_is_interrupted_leaves_no_session_of_ours() {
-    for command in ["list", "sweep"] {
-        for signal in ["INT", "TERM"] {
-            let site = Site::of(&["r1", "r2"]);
-            let mut config = site.config();
-            config.poll = String::from("{ every: 1m, fastest: 1s, exchange_timeout: 2s }");
-            site.write(&config);
-            site.fault("r1", &Method::GET, FaultKind::Hang);
-            let program = site.start(&[command], &[]);
-            program.until_true("a visit that hangs", || site.faults_left("r1") == 0);
-            program.signal(signal, 1);
-            let ended = program.ended();
-            assert_eq!(ended.code, Some(1), "{command} {signal}: {}", ended.err);
-            assert!(ended.err.contains("stopped by a signal before"), "{}", ended.err);
-            assert_eq!(site.our_tokens("r1").len() + site.our_tokens("r2").len(), 0, "{command} {signal}");
-        }
+    for (command, signal) in [("list", "INT"), ("sweep", "TERM")] {
+        let site = Site::of(&["r1", "r2"]);
+        let mut config = site.config();
+        config.poll = String::from("{ every: 1m, fastest: 1s, exchange_timeout: 1s }");
+        site.write(&config);
+        site.fault("r1", &Method::GET, FaultKind::Hang);
+        let program = site.start(&[command], &[]);
+        program.until_true("a visit that hangs", || site.faults_left("r1") == 0);
+        program.signal(signal, 1);
+        let ended = program.ended();
+        assert_eq!(ended.code, Some(1), "{command} {signal}: {}", ended.err);
+        assert!(ended.err.contains("stopped by a signal before"), "{}", ended.err);
+        assert_eq!(site.our_tokens("r1").len() + site.our_tokens("r2").len(), 0, "{command} {signal}");
     }
 }

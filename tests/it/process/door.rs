@@ -14,13 +14,13 @@ fn a_wrong_password_is_tried_once() {
     let told = daemon.hears("ilo.login_rejected");
     assert_eq!((&told["ilo"], &told["username"]), (&"r1".into(), &super::site::OURS.into()));
     assert_eq!(told["retry_in_s"], 600);
-    daemon.hears_more("fleet.summary", 2);
+    daemon.hears_more("fleet.summary", 1);
     assert_eq!(site.logins("r1"), 1);
 
     // The right one is tried as soon as it is there.
     site.write_password(super::site::PASSWORD);
     daemon.signal("HUP", 1);
-    daemon.beats(1);
+    daemon.visits("r1", 1);
     daemon.stop();
     assert_eq!(site.logins("r1"), 2);
 }
@@ -40,12 +40,12 @@ fn a_command_with_a_wrong_password_says_what_to_check() {
 fn a_delete_whose_answer_is_lost_is_sent_once() {
     let site = Site::of(&["r1"]);
     let daemon = site.daemon();
-    daemon.beats(1);
+    daemon.visits("r1", 1);
     site.fault("r1", &Method::DELETE, FaultKind::LoseReply);
     let leaked = site.leaked("r1", 1200);
     let told = daemon.hears("reap.failed");
     assert_eq!((&told["session"], &told["status"]), (&leaked.as_str().into(), &().into()));
-    daemon.beats(2);
+    daemon.visits("r1", 2);
     daemon.stop();
     assert_eq!(site.deletes("r1"), [leaked.as_str()]);
     assert_eq!((site.logins("r1"), site.our_tokens("r1").len()), (1, 0));
@@ -71,11 +71,11 @@ fn a_login_whose_answer_is_lost_is_sent_once_and_its_session_found() {
 fn an_ilo_that_answers_a_web_page_is_named_and_nothing_deleted() {
     let mut page = Response::new(Bytes::from_static(b"<html><body>Please log in</body></html>"));
     page.headers_mut().insert("Content-Type", "text/html".parse().unwrap());
-    for command in [vec!["list"], vec!["sweep"], vec!["sweep", "--enforce"]] {
+    for command in [&["list"][..], &["sweep", "--enforce"]] {
         let site = Site::of(&["r1", "r2"]);
         let leaked = site.leaked("r1", 1200);
         site.answers("r1", &Method::GET, 10, &page);
-        let ended = site.ask(&command);
+        let ended = site.ask(command);
         assert_eq!(ended.code, Some(1), "{command:?}: {}", ended.err);
         assert!(ended.err.contains("cannot visit r1: its answer makes no sense"), "{}", ended.err);
         assert!(!ended.err.contains("r2"), "{}", ended.err);

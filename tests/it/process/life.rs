@@ -45,13 +45,13 @@ fn a_killed_daemon_finds_its_session_again_and_makes_no_other() {
     let mut ours = None;
     for _ in 0..3 {
         let daemon = site.daemon();
-        daemon.beats(1);
+        daemon.visits("r1", 1);
         daemon.kill();
         let now = site.our_tokens("r1");
         assert_eq!((ours.get_or_insert(now.clone()), site.logins("r1")), (&mut now.clone(), 1));
     }
     let daemon = site.daemon();
-    daemon.beats(1);
+    daemon.visits("r1", 1);
     daemon.stop();
     assert_eq!((site.our_tokens("r1").len(), site.logins("r1")), (0, 1));
 }
@@ -88,7 +88,7 @@ fn sigint_stops_cleanly() {
 fn a_second_sigint_ends_at_once_though_an_ilo_hangs() {
     let site = Site::of(&["r1"]);
     let daemon = site.daemon();
-    daemon.beats(1);
+    daemon.visits("r1", 1);
     site.fault("r1", &Method::DELETE, FaultKind::Hang);
     daemon.signal("INT", 1);
     daemon.until_true("the log-out", || site.faults_left("r1") == 0);
@@ -100,7 +100,7 @@ fn a_second_sigint_ends_at_once_though_an_ilo_hangs() {
 
     // The next start finds the session, and ends it.
     let daemon = site.daemon();
-    daemon.beats(1);
+    daemon.visits("r1", 1);
     daemon.stop();
     assert_eq!((site.our_tokens("r1").len(), site.logins("r1")), (0, 1));
 }
@@ -146,7 +146,7 @@ fn a_stop_waits_for_an_ilo_that_hangs_no_longer_than_its_exchange() {
     for method in [Method::GET, Method::DELETE] {
         let site = Site::of(&["r1", "r2"]);
         let mut config = site.config();
-        config.poll = String::from("{ every: 200ms, fastest: 200ms, exchange_timeout: 2s }");
+        config.poll = String::from("{ every: 200ms, fastest: 200ms, exchange_timeout: 1s }");
         site.write(&config);
         let daemon = site.daemon();
         daemon.until_true("a session on both", || site.our_tokens("r1").len() + site.our_tokens("r2").len() == 2);
@@ -167,7 +167,7 @@ fn a_stop_waits_for_an_ilo_that_hangs_no_longer_than_its_exchange() {
 fn the_state_is_closed_to_others() {
     let site = Site::of(&["r1"]);
     let daemon = site.daemon();
-    daemon.beats(1);
+    daemon.visits("r1", 1);
     assert_eq!(super::site::rights(&site.state()), 0o700);
     let files = site.state_files();
     assert!(files.iter().any(|path| path.ends_with("state.db")), "{files:?}");

@@ -2,7 +2,7 @@
 //! in real time.
 //!
 //! Nothing here waits for a while. A story waits for a fact: an event that the program told, a request that
-//! a simulated iLO got. Where nothing is to happen, it waits for several heartbeats and looks.
+//! a simulated iLO got. Where nothing is to happen, it waits for some more visits and looks.
 //!
 //! | module | what it is |
 //! | --- | --- |

@@ -4,10 +4,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ilo_sim::Logged;
 use serde_json::Value;
 
 use super::bell::Bell;
-use super::site::{Requests, Site};
+use super::site::{Requests, SESSIONS, Site};
 
 /// A process of ours. It is killed when this is dropped.
 pub(super) struct Program {
@@ -199,12 +200,16 @@ impl Program {
         self.until(name, || Some(self.heard(name)).filter(|heard| heard.len() > than))
     }
 
-    /// Waits until so many heartbeats told that iLOs were visited.
-    pub(super) fn beats(&self, times: usize) {
-        let visited = |event: &&Value| event["visited"].as_u64() > Some(0);
-        let beats = || self.heard("fleet.summary").iter().filter(visited).count();
-        let before = beats();
-        self.until("heartbeats", || (beats() >= before + times).then_some(()));
+    /// Waits until this iLO got so many visits more, from beginning to end.
+    pub(super) fn visits(&self, ilo: &str, times: usize) {
+        let looks = || {
+            let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_look = |logged: &Logged| logged.path == SESSIONS && logged.method == "GET";
+            requests.iter().filter(|(name, logged)| name == ilo && is_look(logged)).count()
+        };
+        let before = looks();
+        // The first may be of a visit that is on its way, and the last of one that has only begun.
+        self.until("visits", || (looks() >= before + times + 2).then_some(()));
     }
 
     /// Waits until something holds.

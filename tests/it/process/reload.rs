@@ -24,7 +24,7 @@ fn a_good_configuration_is_in_force_at_once() {
     daemon.signal("HUP", 1);
     daemon.hears_more("config.reloaded", 1);
     let kept = site.leaked("r1", 1200);
-    daemon.beats(2);
+    daemon.visits("r1", 2);
     assert!(site.lives("r1", &kept));
     daemon.stop();
     assert_eq!((site.logins("r1"), site.logins("r2")), (1, 1));
@@ -42,7 +42,7 @@ fn an_ilo_that_is_taken_out_loses_our_session_and_one_that_comes_back_gets_one()
     assert_eq!(daemon.hears("config.reloaded")["removed"], 1);
     daemon.until_true("the log-out", || site.our_tokens("r2").is_empty());
     let asked = site.requests_to("r2").len();
-    daemon.beats(2);
+    daemon.visits("r1", 2);
     assert_eq!(site.requests_to("r2").len(), asked);
     site.write(&site.config());
     daemon.signal("HUP", 1);
@@ -56,7 +56,7 @@ fn an_ilo_that_is_taken_out_loses_our_session_and_one_that_comes_back_gets_one()
 fn a_bad_configuration_changes_nothing() {
     let site = Site::of(&["r1"]);
     let daemon = site.daemon();
-    daemon.beats(1);
+    daemon.visits("r1", 1);
     let good = std::fs::read_to_string(site.config_path()).unwrap();
     site.write_config(&good.replace("mode: enforce", "mode: enforced"));
     daemon.signal("HUP", 1);
@@ -89,7 +89,7 @@ fn a_bad_configuration_changes_nothing() {
 fn a_storm_of_reloads_does_no_harm() {
     let site = Site::of(&["r1", "r2"]);
     let daemon = site.daemon();
-    daemon.beats(1);
+    daemon.visits("r1", 1);
     daemon.signal("HUP", 200);
     daemon.hears("config.reloaded");
     let leaked = [site.leaked("r1", 1200), site.leaked("r2", 1200)];

@@ -17,13 +17,13 @@ fn after_a_lost_state_nothing_is_deleted_until_a_person_says_so() {
     let aside = told["path"].as_str().unwrap();
     assert_eq!(fs::read_to_string(aside).unwrap(), "this is no database");
     daemon.hears("session.would_reap");
-    daemon.beats(2);
+    daemon.visits("r1", 2);
     daemon.stop();
     assert!(site.deletes("r1").is_empty());
 
     let daemon = site.daemon();
     daemon.hears("session.would_reap");
-    daemon.beats(2);
+    daemon.visits("r1", 2);
     let told = daemon.hears("state.reset");
     assert!(told["message"].as_str().is_some_and(|message| message.contains("until `ilo-reaper resume`")), "{told}");
     daemon.stop();
@@ -47,12 +47,12 @@ fn after_a_lost_state_nothing_is_deleted_until_a_person_says_so() {
 fn what_cannot_be_recorded_is_not_deleted() {
     let site = Site::of(&["r1"]);
     let daemon = site.daemon();
-    daemon.beats(1);
+    daemon.visits("r1", 1);
     fs::remove_file(site.state().join("state.db")).unwrap();
     let leaked = site.leaked("r1", 1200);
     let told = daemon.hears("state.unwritable");
     assert_eq!(told["level"], "err", "{told}");
-    daemon.beats(2);
+    daemon.visits("r1", 2);
     assert!(site.lives("r1", &leaked) && site.deletes("r1").is_empty());
     daemon.stop();
     assert!(site.our_tokens("r1").is_empty());
@@ -72,7 +72,7 @@ fn neither_password_nor_token_is_seen_anywhere_but_where_it_belongs() {
     site.leaked("r1", 1200);
     let daemon = site.start(&["run"], &trace);
     daemon.hears("session.reaped");
-    daemon.beats(1);
+    daemon.visits("r1", 1);
     let [token] = site.our_tokens("r1").try_into().unwrap();
     let file_holds = |path: &std::path::Path, secret: &str| {
         fs::read(path).unwrap().windows(secret.len()).any(|window| window == secret.as_bytes())

@@ -42,7 +42,7 @@ fn an_ilo_with_another_certificate_gets_no_request() {
 fn a_certificate_that_changes_ends_all_requests_on_new_connections() {
     let site = Site::of(&["r1"]);
     let daemon = site.daemon();
-    daemon.beats(1);
+    daemon.visits("r1", 1);
     let before = site.front("r1").fingerprint();
     site.front("r1").replace_certificate(Certificate::factory("OTHER").unwrap()).unwrap();
     // The connection that is open was made under the right certificate. This closes it.
