@@ -191,7 +191,7 @@ impl Schedule {
         let due = match outcome {
             Outcome::Good(None) => self.next_turn(name, now),
             Outcome::Good(Some(within)) => self.next_turn(name, now).min(now + within.max(self.fastest)),
-            Outcome::InLine => now + self.in_line(name, now),
+            Outcome::InLine => now + in_line(name, now),
             Outcome::Failed(wait) => now + self.backoff(name, failures).max(wait.unwrap_or_default().min(BACKOFF_MAX)),
             Outcome::Again => now,
             Outcome::Postponed(until) => until,
@@ -226,12 +226,6 @@ impl Schedule {
         Duration::from_millis(u64::try_from(phase_ms + rounds * every_ms).unwrap_or(u64::MAX))
     }
 
-    /// A place in a full table goes to whoever asks first, so we ask often, but not in step with others.
-    fn in_line(&self, name: &IloName, now: Duration) -> Duration {
-        let salt = u32::try_from(now.as_secs() % u64::from(u32::MAX)).unwrap_or_default();
-        IN_LINE + Duration::from_millis(hash(name, salt) % 10_000)
-    }
-
     /// Twice as long after each failure, and up to an eighth more by the name, so that iLOs behind one
     /// broken switch do not come back in step.
     fn backoff(&self, name: &IloName, failures: u32) -> Duration {
@@ -240,6 +234,12 @@ impl Schedule {
         let eighth_ms = u64::try_from(wait.as_millis() / 8).unwrap_or(u64::MAX).max(1);
         wait + Duration::from_millis(hash(name, failures) % eighth_ms)
     }
+}
+
+/// A place in a full table goes to whoever asks first, so we ask often, but not in step with others.
+fn in_line(name: &IloName, now: Duration) -> Duration {
+    let salt = u32::try_from(now.as_secs() % u64::from(u32::MAX)).unwrap_or_default();
+    IN_LINE + Duration::from_millis(hash(name, salt) % 10_000)
 }
 
 fn hash(name: &IloName, salt: u32) -> u64 {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::growth::Growth;
 use crate::event::{Event, Gone, Place, Squeeze};
 use crate::policy::{Gauge, Learned, Spared, Verdict};
-use crate::session::{Extent, Owner};
+use crate::session::{Extent, Owner, Session};
 use crate::settings::{Pressure, PressureSettings};
 use crate::visit::{Fate, Visit};
 
@@ -135,14 +135,13 @@ fn protects(spared: &Spared) -> bool {
 
 /// Who holds the most entries that share the table, and how many.
 fn top(visit: &Visit, settings: &PressureSettings) -> (Option<Owner>, Option<IpAddr>, usize) {
-    let mut clients: BTreeMap<(Option<&str>, Option<IpAddr>), (Option<&Owner>, usize)> = BTreeMap::new();
-    let sharing = visit.seen.sessions.iter().filter(|session| settings.counts.contains(&session.kind));
-    for session in sharing.filter(|session| !visit.seen.is_own(session)) {
-        let key = (session.owner.as_ref().map(Owner::folded), session.origin);
-        clients.entry(key).or_insert((session.owner.as_ref(), 0)).1 += 1;
-    }
-    let most = clients.into_iter().max_by_key(|(_, (_, count))| *count);
-    most.map_or((None, None, 0), |((_, origin), (owner, count))| (owner.cloned(), origin, count))
+    let sharing = |session: &&Session| settings.counts.contains(&session.kind) && !visit.seen.is_own(session);
+    let clients: Vec<&Session> = visit.seen.sessions.iter().filter(sharing).collect();
+    let held_by = |client: &Session| {
+        clients.iter().filter(|other| other.owner == client.owner && other.origin == client.origin).count()
+    };
+    let top = clients.iter().map(|client| (held_by(client), client)).max_by_key(|(count, _)| *count);
+    top.map_or((None, None, 0), |(count, client)| (client.owner.clone(), client.origin, count))
 }
 
 /// Why the policy keeps them all: how many for each reason, the most first.

@@ -199,7 +199,6 @@ fn of_ilo(fields: Fields, event: &Event) -> Fields {
         Event::IloNearLimit { squeeze, .. } | Event::IloCritical { squeeze, .. } | Event::IloFull { squeeze, .. } => {
             fields.squeeze(squeeze)
         }
-        Event::IloRefusedUs { detail, .. } => fields.text("detail", detail),
         Event::IloBlocked { squeeze, why, .. } => fields.squeeze(squeeze).list("why", why),
         Event::IloRelieved { used, limit, lasted, .. } => {
             fields.count("used", *used).count("limit", *limit).seconds("lasted_s", *lasted)
@@ -216,7 +215,7 @@ fn of_ilo(fields: Fields, event: &Event) -> Fields {
         }
         Event::CertificateChanged { expected, found, .. } => fields.text("expected", expected).text("found", found),
         Event::ClockWrong { skew_s, why, .. } => fields.count_if_known("skew_s", *skew_s).text("why", why),
-        Event::VisitBroken { detail, .. } => fields.text("detail", detail),
+        Event::IloRefusedUs { detail, .. } | Event::VisitBroken { detail, .. } => fields.text("detail", detail),
         _ => fields,
     }
 }

@@ -35,15 +35,11 @@ pub(super) fn sentence(event: &Event) -> String {
 }
 
 fn filled(squeeze: &Squeeze) -> String {
-    let Squeeze { used, limit, limit_from, reapable, .. } = squeeze;
-    let mut text = format!("{used} of {limit} places taken (limit {limit_from})");
-    if let Some(full_in) = squeeze.full_in {
-        text.push_str(&format!(", full in {} if it goes on like that", span(full_in)));
-    }
-    if let (Some(_), Some(origin)) = (&squeeze.top_owner, squeeze.top_origin) {
-        let owner = owned(squeeze.top_owner.as_ref());
-        text.push_str(&format!("; {owner} from {} holds {}", name(origin), squeeze.top));
-    }
-    text.push_str(&format!("; the rules would let {reapable} go"));
-    text
+    let Squeeze { used, limit, limit_from, reapable, top, .. } = squeeze;
+    let full_in = squeeze.full_in.map(|full_in| format!(", full in {} if it goes on like that", span(full_in)));
+    let top = squeeze
+        .top_origin
+        .map(|origin| format!("; {} from {} holds {top}", owned(squeeze.top_owner.as_ref()), name(origin)));
+    let (full_in, top) = (full_in.unwrap_or_default(), top.unwrap_or_default());
+    format!("{used} of {limit} places taken (limit {limit_from}){full_in}{top}; the rules would let {reapable} go")
 }

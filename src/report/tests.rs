@@ -51,18 +51,7 @@ fn examples(word: impl Fn(&str) -> String) -> Vec<Event> {
         limit: None,
         ..case.clone()
     };
-    let squeeze = Squeeze {
-        used: 7,
-        limit: 10,
-        limit_from: "configured",
-        reapable: 2,
-        protected: 1,
-        full_in: Some(Duration::from_secs(180)),
-        top_owner: Some(owner()),
-        top_origin: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 4))),
-        top: 5,
-    };
-    vec![
+    let mut events = vec![
         Event::DaemonReady { version: "0.1.0", ilos: 42, mode: Mode::Observe },
         Event::DaemonStopping { version: "0.1.0", ilos: 42, mode: Mode::Enforce },
         Event::FleetSummary(Summary {
@@ -121,6 +110,27 @@ fn examples(word: impl Fn(&str) -> String) -> Vec<Event> {
         Event::StateReset { path: word("/var/lib/ilo-reaper/state.db.bad-1"), cause: word("file is not a database") },
         Event::EventsLost { count: 7 },
         Event::VisitBroken { at: at(), detail: word("index out of bounds") },
+    ];
+    events.extend(pressure_examples(&word));
+    events
+}
+
+/// Those about tables that fill up, and who fills them.
+fn pressure_examples(word: &impl Fn(&str) -> String) -> Vec<Event> {
+    let at = || Place { ilo: IloName::new(&word("db-1")), group: word("rack-1") };
+    let owner = || Owner::new(&word("svc-ansible"));
+    let squeeze = Squeeze {
+        used: 7,
+        limit: 10,
+        limit_from: "configured",
+        reapable: 2,
+        protected: 1,
+        full_in: Some(Duration::from_secs(180)),
+        top_owner: Some(owner()),
+        top_origin: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 4))),
+        top: 5,
+    };
+    vec![
         Event::IloNearLimit { at: at(), squeeze: squeeze.clone() },
         Event::IloCritical { at: at(), squeeze: Squeeze { used: 9, full_in: None, ..squeeze.clone() } },
         Event::IloFull {
@@ -131,7 +141,7 @@ fn examples(word: impl Fn(&str) -> String) -> Vec<Event> {
         Event::IloRelieved { at: at(), used: 4, limit: 10, lasted: Duration::from_secs(1800) },
         Event::SessionCameBack {
             at: at(),
-            session: session(),
+            session: SessionId::read(&word("svc00a1")),
             owner: Some(owner()),
             origin: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 4))),
             rule: word("superseded"),
