@@ -11,29 +11,37 @@ use crate::session::{Extent, Owner, Session};
 use crate::settings::{Pressure, PressureSettings};
 use crate::visit::{Fate, Visit};
 
+/// A policy lets nothing go when it has not for so long, or when the table is full: sessions may be on their way
+/// to the idle time that a rule asks for.
+const BLOCKED_AFTER: Duration = Duration::from_secs(300);
+/// A table is relieved when it has been calm for so long: one that breathes in and out is no news each time.
+const RELIEVED_AFTER: Duration = Duration::from_secs(300);
+
 /// How full one table was, and what was told about it.
 #[derive(Clone, Debug)]
 pub(super) struct Watch {
     level: Pressure,
-    /// Since when it has not been calm.
-    since: Duration,
-    told_at: Duration,
-    blocked_at: Option<Duration>,
+    told: Option<Told>,
     growth: Growth,
     /// How soon it must be looked at again.
     look_within: Option<Duration>,
 }
 
+/// What was told of a table that has not been relieved since.
+#[derive(Clone, Debug)]
+struct Told {
+    since: Duration,
+    highest: Pressure,
+    at: Duration,
+    /// The policy let nothing go since then.
+    stuck_since: Duration,
+    blocked_at: Option<Duration>,
+    calm_since: Option<Duration>,
+}
+
 impl Default for Watch {
     fn default() -> Self {
-        Self {
-            level: Pressure::Calm,
-            since: Duration::ZERO,
-            told_at: Duration::ZERO,
-            blocked_at: None,
-            growth: Growth::default(),
-            look_within: None,
-        }
+        Self { level: Pressure::Calm, told: None, growth: Growth::default(), look_within: None }
     }
 }
 
@@ -67,39 +75,52 @@ impl Watch {
         let gauge = Gauge::of(visit.plan.table.used.saturating_sub(ended.count()), settings, learned);
         self.growth.see(&visit.seen, gauge.used, now);
         self.look_within = self.growth.look_within(gauge.free());
-        let squeeze = || squeeze(visit, gauge, settings, self.growth.full_in(gauge.free()));
-        let before = self.level;
-        let level = gauge.level(settings, before);
+        self.level = gauge.level(settings, self.level);
+        if self.level == Pressure::Calm {
+            return self.relieved(at, gauge, now).into_iter().collect();
+        }
+        let squeeze = squeeze(visit, gauge, settings, self.growth.full_in(gauge.free()));
         let mut events = Vec::new();
-        if level == Pressure::Calm {
-            if before != Pressure::Calm {
-                let (used, limit, lasted) = (gauge.used, gauge.limit, now.saturating_sub(self.since));
-                events.push(Event::IloRelieved { at: at.clone(), used, limit, lasted });
-            }
-            (self.level, self.blocked_at) = (level, None);
+        let is_new = self.told.is_none();
+        let fresh =
+            Told { since: now, highest: self.level, at: now, stuck_since: now, blocked_at: None, calm_since: None };
+        let told = self.told.get_or_insert(fresh);
+        told.calm_since = None;
+        let is_due = |last: Duration| now.saturating_sub(last) >= remind;
+        if is_new || self.level > told.highest || is_due(told.at) {
+            (told.at, told.highest) = (now, self.level);
+            events.push(rose(at, self.level, squeeze.clone()));
+        }
+        if squeeze.reapable > 0 {
+            (told.stuck_since, told.blocked_at) = (now, None);
             return events;
         }
-        if level > before || now.saturating_sub(self.told_at) >= remind {
-            let (at, squeeze) = (at.clone(), squeeze());
-            events.push(match level {
-                Pressure::Full => Event::IloFull { at, squeeze },
-                Pressure::Critical => Event::IloCritical { at, squeeze },
-                Pressure::Near | Pressure::Calm => Event::IloNearLimit { at, squeeze },
-            });
-            self.told_at = now;
+        let is_stuck = self.level == Pressure::Full || now.saturating_sub(told.stuck_since) >= BLOCKED_AFTER;
+        if is_stuck && told.blocked_at.is_none_or(is_due) {
+            told.blocked_at = Some(now);
+            events.push(Event::IloBlocked { at: at.clone(), squeeze, why: reasons(visit) });
         }
-        if before == Pressure::Calm {
-            self.since = now;
-        }
-        let reapable = visit.plan.judged.iter().any(|judged| matches!(judged.verdict, Verdict::Reap(_)));
-        if reapable {
-            self.blocked_at = None;
-        } else if self.blocked_at.is_none_or(|told_at| now.saturating_sub(told_at) >= remind) {
-            events.push(Event::IloBlocked { at: at.clone(), squeeze: squeeze(), why: reasons(visit) });
-            self.blocked_at = Some(now);
-        }
-        self.level = level;
         events
+    }
+
+    fn relieved(&mut self, at: &Place, gauge: Gauge, now: Duration) -> Option<Event> {
+        let told = self.told.as_mut()?;
+        let calm_since = *told.calm_since.get_or_insert(now);
+        if now.saturating_sub(calm_since) < RELIEVED_AFTER {
+            return None;
+        }
+        let lasted = calm_since.saturating_sub(told.since);
+        self.told = None;
+        Some(Event::IloRelieved { at: at.clone(), used: gauge.used, limit: gauge.limit, lasted })
+    }
+}
+
+fn rose(at: &Place, level: Pressure, squeeze: Squeeze) -> Event {
+    let at = at.clone();
+    match level {
+        Pressure::Full => Event::IloFull { at, squeeze },
+        Pressure::Critical => Event::IloCritical { at, squeeze },
+        Pressure::Near | Pressure::Calm => Event::IloNearLimit { at, squeeze },
     }
 }
 

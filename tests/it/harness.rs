@@ -309,6 +309,11 @@ impl World {
         self.stop(running).await;
     }
 
+    /// The names of the events since the last call, which are forgotten.
+    pub(crate) fn take_heard(&self) -> Vec<&'static str> {
+        self.ear.heard.lock().unwrap().drain(..).map(|(_, event)| event.name()).collect()
+    }
+
     /// The events of this name.
     pub(crate) fn heard(&self, name: &str) -> Vec<Event> {
         let heard = self.ear.heard.lock().unwrap();

@@ -16,3 +16,4 @@ mod reap;
 mod reload;
 mod spare;
 mod stale;
+mod weeks;

@@ -50,7 +50,7 @@ fn a_table_filled_by_one_script_names_it_once_then_reminds_and_is_relieved() {
         for id in &crowd[..3] {
             world.sky.ilo("r1").end(id);
         }
-        world.pass(120).await;
+        world.pass(420).await;
         let heard = world.heard("ilo.relieved");
         assert!(matches!(heard.as_slice(), [Event::IloRelieved { used: 4, limit: 10, .. }]), "{heard:?}");
         world.stop(running).await;
