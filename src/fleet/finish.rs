@@ -62,6 +62,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
         slot.memory = Some(std::mem::take(&mut visited.memory));
         slot.noted = std::mem::take(&mut visited.noted);
         slot.witness = std::mem::take(&mut visited.witness);
+        slot.host_zero_s = visited.host_zero_s;
         if let Ok(visit) = &visited.result
             && visit.fates.iter().any(|(_, fate)| *fate == Fate::Forbidden)
         {

@@ -92,6 +92,7 @@ struct Slot {
     told: news::Told,
     noted: BTreeSet<SessionId>,
     witness: Witness,
+    host_zero_s: Option<i64>,
     /// No DELETE before that: the iLO said that our account may not.
     no_end_before: Option<Duration>,
     /// The configuration does not name it any more; it goes when our session there is ended.
@@ -235,6 +236,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             may_end: slot.no_end_before.is_none_or(|until| until <= now),
             witness: std::mem::take(&mut slot.witness),
             noted: std::mem::take(&mut slot.noted),
+            host_zero_s: slot.host_zero_s,
         };
         let world = self.world.clone();
         let task = self.visits.spawn(async move { Finished::Visit(Box::new(visit::visit(&world, errand).await)) });
@@ -272,6 +274,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 told: news::Told::default(),
                 noted: BTreeSet::new(),
                 witness: Witness::default(),
+                host_zero_s: None,
                 no_end_before: None,
                 leaving: false,
                 parked: false,

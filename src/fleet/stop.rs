@@ -64,6 +64,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             may_end: false,
             witness: Witness::default(),
             noted: BTreeSet::new(),
+            host_zero_s: None,
         };
         let task = self.visits.spawn(async move { Finished::LogOut(Box::new(visit::log_out(&world, errand).await)) });
         self.flying.insert(task.id(), flown);

@@ -20,6 +20,8 @@ pub(super) struct Readings<'a> {
     pub(super) host_now: Timestamp,
     /// The iLO's clock less the host's, at the last visit.
     pub(super) last_offset_s: Option<i64>,
+    /// How far the host's own clock stepped since then, against one that never steps.
+    pub(super) host_step_s: i64,
     /// The session we hold, as the answer shows it: it was used for this very request.
     pub(super) held: Option<&'a Session>,
     /// Everybody else.
@@ -46,7 +48,7 @@ pub(super) fn judge(readings: &Readings<'_>) -> Judgement {
         return Judgement { clock, offset_s: readings.last_offset_s, jumped: false };
     };
     let offset_s = date.unix_s().saturating_sub(readings.host_now.unix_s());
-    let jump_s = readings.last_offset_s.map_or(0, |last| offset_s.abs_diff(last));
+    let jump_s = readings.last_offset_s.map_or(0, |last| jump_s(offset_s, last, readings.host_step_s));
     let jumped = jump_s > TOLERANCE.as_secs();
     let clock = if jumped {
         Clock::Contradictory(format!("the clock jumped by {jump_s} s since the last visit"))
@@ -54,6 +56,13 @@ pub(super) fn judge(readings: &Readings<'_>) -> Judgement {
         contradiction(readings, date).map_or(Clock::Sound(date), Clock::Contradictory)
     };
     Judgement { clock, offset_s: Some(offset_s), jumped }
+}
+
+/// How far the iLO's clock jumped. The host's own may have stepped instead; but where the host slept, that only
+/// looks so. Whichever reading says less is right.
+fn jump_s(offset_s: i64, last_offset_s: i64, host_step_s: i64) -> u64 {
+    let jumped_s = offset_s.saturating_sub(last_offset_s);
+    jumped_s.unsigned_abs().min(jumped_s.saturating_add(host_step_s).unsigned_abs())
 }
 
 fn contradiction(readings: &Readings<'_>, date: Timestamp) -> Option<String> {
@@ -99,6 +108,7 @@ mod tests {
             date: Some(Timestamp::from_unix_s(NOW)),
             host_now: Timestamp::from_unix_s(NOW - skew_s),
             last_offset_s,
+            host_step_s: 0,
             held: Some(&session("own", -3600, own_access_s)),
             others: std::slice::from_ref(other),
             suspects: &suspects,
@@ -117,6 +127,21 @@ mod tests {
             let judgement = judged(0, Some(last), 0, &other, false);
             assert!(judgement.jumped && judgement.clock.now().is_none(), "{last}");
             assert_eq!(judgement.offset_s, Some(0));
+        }
+    }
+
+    #[test]
+    fn a_step_of_the_hosts_clock_is_no_jump_of_the_ilos_and_hides_none() {
+        for (jumped_s, offset_s, last_offset_s, host_step_s) in [
+            (0, 0, 0, 0),
+            (0, -600, 0, 600),
+            (0, 600, 0, -600),
+            (0, 0, 0, 600),
+            (600, 600, 0, 0),
+            (85_800, 85_800, 0, 600),
+            (600, 600, 0, 5000),
+        ] {
+            assert_eq!(jump_s(offset_s, last_offset_s, host_step_s), jumped_s, "{offset_s} {host_step_s}");
         }
     }
 
@@ -145,6 +170,7 @@ mod tests {
             date: None,
             host_now: Timestamp::from_unix_s(NOW),
             last_offset_s: Some(7),
+            host_step_s: 0,
             held: None,
             others: &[],
             suspects: &[],

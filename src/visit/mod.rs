@@ -71,6 +71,9 @@ pub struct Errand {
     pub witness: Witness,
     /// Sessions whose holding back by a cap is on record already.
     pub noted: BTreeSet<SessionId>,
+    /// What the host's clock showed when the loop began, reckoned back at the last whole observation. It changes
+    /// only where that clock steps.
+    pub host_zero_s: Option<i64>,
 }
 
 /// What a visit comes back with.
@@ -91,6 +94,8 @@ pub struct Visited {
     pub witness: Witness,
     /// Sessions whose holding back by a cap is on record.
     pub noted: BTreeSet<SessionId>,
+    /// As in the errand, now.
+    pub host_zero_s: Option<i64>,
     /// How long it took.
     pub took: Duration,
 }
@@ -228,6 +233,7 @@ struct Visitor<'a, T, S> {
     wrote: bool,
     witness: Witness,
     noted: BTreeSet<SessionId>,
+    host_zero_s: Option<i64>,
 }
 
 /// Visits one iLO.
@@ -268,6 +274,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
             wrote: false,
             witness: errand.witness,
             noted: errand.noted,
+            host_zero_s: errand.host_zero_s,
             settings,
         }
     }
@@ -303,6 +310,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
             wrote: self.wrote,
             witness: self.witness,
             noted: self.noted,
+            host_zero_s: self.host_zero_s,
             took: began.elapsed(),
         }
     }

@@ -93,6 +93,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             date,
             host_now: self.world.clock.now(),
             last_offset_s: self.memory.clock_offset_s,
+            host_step_s: self.host_zero_s.map_or(0, |last| self.host_zero_now_s().saturating_sub(last)),
             held: own,
             others: sessions,
             suspects: &self.memory.suspects,
@@ -114,10 +115,16 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         }
     }
 
+    fn host_zero_now_s(&self) -> i64 {
+        let since_s = i64::try_from(self.world.started.elapsed().as_secs()).unwrap_or(i64::MAX);
+        self.world.clock.now().unix_s().saturating_sub(since_s)
+    }
+
     /// Keeps the clock's offset, and after a jump the names of those whose times are of the clock before.
     fn learn(&mut self, judgement: &Judgement, sessions: &[Session]) {
         /// A change that is not worth a write.
         const DRIFT_S: u64 = 5;
+        self.host_zero_s = Some(self.host_zero_now_s());
         let known = self.memory.clock_offset_s.zip(judgement.offset_s);
         if known.is_none_or(|(known, now)| known.abs_diff(now) > DRIFT_S) {
             self.memory.clock_offset_s = judgement.offset_s;

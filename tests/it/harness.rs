@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub(crate) const BEGIN_S: u64 = 1_750_709_294;
 pub(crate) const OURS: &str = "svc-ilo-reaper";
 /// Where we come from.
 const US: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 200));
+/// How long an answer takes that meets a bug of ours.
+pub(crate) const BREAKS: Duration = Duration::MAX;
 /// Where a script comes from.
 pub(crate) const SCRIPT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 50));
 
@@ -50,7 +53,7 @@ pub(crate) struct Sky {
     /// Called before an iLO handles a request of ours.
     before: Arc<Mutex<Option<Hook>>>,
     expand: Arc<Mutex<Expand>>,
-    /// Called with each answer, which it may change, and says how long it is on its way.
+    /// Called with each answer, which it may change, and says how long it is on its way; `BREAKS` breaks us.
     after: Arc<Mutex<Option<AnswerHook>>>,
 }
 
@@ -102,6 +105,7 @@ impl Transport for Sky {
             let slow = self.after.lock().unwrap().as_mut().map(|after| after(&request, &mut reply.response));
             (reply, slow.unwrap_or_default())
         };
+        assert!(slow != BREAKS, "a bug, as the story wants it");
         let reply = Reply { after: reply.after + slow, ..reply };
         if reply.after > patience.total || reply.delivery == Delivery::Never {
             tokio::time::sleep(patience.total).await;
@@ -133,6 +137,10 @@ pub(crate) struct World {
     pub(crate) sky: Sky,
     pub(crate) state: Model,
     pub(crate) settings: Settings,
+    /// Why nothing may be deleted, as after a state that was lost.
+    pub(crate) observing: Option<String>,
+    /// How far the host's clock is ahead of true time.
+    pub(crate) host_ahead_s: Arc<AtomicI64>,
     ear: Ear,
 }
 
@@ -182,7 +190,7 @@ impl World {
             report: Report::default(),
             on_stop: OnStop::Logout,
         };
-        Self { sky, state: Model::default(), settings, ear }
+        Self { sky, state: Model::default(), settings, observing: None, host_ahead_s: Arc::default(), ear }
     }
 
     /// Changes every target.
@@ -259,15 +267,15 @@ impl World {
         let (commands, receiver) = mpsc::channel(16);
         let sky = self.sky.clone();
         let clock = {
-            let zero = self.sky.zero;
+            let (zero, ahead_s) = (self.sky.zero, Arc::clone(&self.host_ahead_s));
             HostClock::from(move || {
                 let now_s = BEGIN_S + zero.elapsed().as_secs();
-                Timestamp::from_unix_s(i64::try_from(now_s).unwrap())
+                Timestamp::from_unix_s(i64::try_from(now_s).unwrap() + ahead_s.load(Ordering::Relaxed))
             })
         };
         let fleet = Fleet::new(Start {
             settings: Arc::new(self.settings.clone()),
-            observing: None,
+            observing: self.observing.clone(),
             remembered: self.state.remembered(),
             transport: sky,
             state: self.state.clone(),

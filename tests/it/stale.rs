@@ -77,3 +77,41 @@ fn a_look_that_took_a_while_still_counts() {
         assert!(!world.lives("r1", &leaked), "{}", world.story());
     });
 }
+
+/// The host's clock is put right, as after a start without a network: no iLO's clock jumped.
+#[test]
+fn a_step_of_the_hosts_clock_spares_nobody_for_ever() {
+    for ahead_s in [600, -600, 300_000_000] {
+        story(|| async move {
+            let world = idle_rule(600);
+            let leaked = world.leaked("r1", "svc-backup", 0);
+            let running = world.start();
+            world.pass(120).await;
+            world.host_ahead_s.store(ahead_s, std::sync::atomic::Ordering::Relaxed);
+            world.pass(700).await;
+            assert!(!world.lives("r1", &leaked), "{ahead_s}: {}", world.story());
+            world.stop(running).await;
+        });
+    }
+}
+
+/// A collection that lacks the session that asks is not the whole one.
+#[test]
+fn a_poll_that_does_not_show_our_own_session_ends_nobody() {
+    story(|| async {
+        let world = idle_rule(600);
+        let leaked = world.leaked("r1", "svc-backup", 1200);
+        world.after(|request, answer| {
+            if request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/") {
+                let mut body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+                let members = body["Members"].as_array_mut().unwrap();
+                members.retain(|member| member["UserName"] != crate::harness::OURS);
+                body["Members@odata.count"] = members.len().into();
+                *answer.body_mut() = Bytes::from(body.to_string());
+            }
+            Duration::ZERO
+        });
+        world.run(300).await;
+        assert!(world.lives("r1", &leaked), "{}", world.story());
+    });
+}
