@@ -416,3 +416,19 @@ fn a_login_is_not_sent_long_after_its_intent_was_written() {
         world.stop(running).await;
     });
 }
+
+#[test]
+fn no_stray_is_ended_while_firmware_is_on_its_way() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        world.sky.ilo("r1").inject(lose_login());
+        world.sky.ilo("r1").set_update_state(ilo_sim::UpdateState::Writing);
+        let running = world.start();
+        world.pass(600).await;
+        assert_eq!(world.ours("r1"), 2, "{}", world.story());
+        world.sky.ilo("r1").set_update_state(ilo_sim::UpdateState::Complete);
+        world.pass(130).await;
+        assert_eq!(world.ours("r1"), 1, "{}", world.story());
+        world.stop(running).await;
+    });
+}

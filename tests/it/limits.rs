@@ -147,3 +147,84 @@ fn the_heartbeat_counts_the_fleet() {
         assert!((8..=10).contains(&summary.visited), "{summary:?}");
     });
 }
+
+/// Rule 5 of the design: a state that was lost starts in observe.
+#[test]
+fn after_a_lost_state_nothing_is_deleted_whatever_the_mode() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        world.observing = Some(String::from("the state was lost"));
+        let leaked = world.leaked("r1", "svc-backup", 1200);
+        world.run(600).await;
+        assert!(world.lives("r1", &leaked));
+        assert_eq!(world.heard("session.would_reap").len(), 1, "{}", world.story());
+    });
+}
+
+#[test]
+fn an_ilo_that_asks_for_time_is_left_alone_for_it() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        let running = world.start();
+        world.pass(90).await;
+        let busy =
+            http::Response::builder().status(503).header("Retry-After", "500").body(bytes::Bytes::new()).unwrap();
+        world.sky.ilo("r1").inject(Fault { on: Matcher::any(), what: FaultKind::Answer(busy) });
+        while world.log("r1").last().is_none_or(|logged| logged.status != Some(503)) {
+            world.pass(1).await;
+        }
+        let before = world.log("r1").len();
+        world.pass(490).await;
+        assert_eq!(world.log("r1").len(), before, "{}", world.story());
+        world.pass(130).await;
+        assert!(world.log("r1").len() > before);
+        world.stop(running).await;
+    });
+}
+
+/// A login that must wait longer than a visit may take is not sent.
+#[test]
+fn others_wrong_passwords_do_not_make_us_lose_a_login() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        for _ in 0..14 {
+            let body = bytes::Bytes::from_static(br#"{"UserName":"alice","Password":"wrong"}"#);
+            let path = "/redfish/v1/SessionService/Sessions/";
+            let request = http::Request::post(path).header("Content-Type", "application/json").body(body).unwrap();
+            let now = world.sky.now();
+            world.sky.ilo("r1").handle(now, crate::harness::SCRIPT, &request);
+        }
+        assert_eq!(world.login_requests("r1"), 14);
+        let running = world.start();
+        world.pass(600).await;
+        assert_eq!((world.login_requests("r1"), world.ours("r1")), (14, 0), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+/// A bug in a visit harms one iLO, and leaves it alone.
+#[test]
+fn a_visit_that_breaks_is_told_and_its_ilo_left_alone() {
+    story(|| async {
+        let world = World::of(&["r1", "r2"]);
+        let running = world.start();
+        world.pass(90).await;
+        let broken = std::sync::Arc::new(std::sync::Mutex::new(None));
+        let victim = std::sync::Arc::clone(&broken);
+        let mut first = true;
+        world.after(move |_, _| if std::mem::take(&mut first) { crate::harness::BREAKS } else { Default::default() });
+        world.before(move |_, ilo, _| {
+            victim.lock().unwrap().get_or_insert_with(|| ilo.spec().name.clone());
+        });
+        world.pass(61).await;
+        let name = broken.lock().unwrap().clone().unwrap();
+        let (asked, other) = (world.log(&name).len(), if name == "r1" { "r2" } else { "r1" });
+        let others = world.log(other).len();
+        assert_eq!(world.heard("visit.broken").len(), 1, "{}", world.story());
+        world.pass(3600).await;
+        assert_eq!(world.log(&name).len(), asked);
+        assert!(world.log(other).len() > others + 50);
+        world.stop(running).await;
+        assert_eq!(world.ours(other), 0);
+    });
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ilo_reaper::fleet::Command;
-use ilo_reaper::settings::{Authority, IloName, Settings, Target};
+use ilo_reaper::settings::{Authority, IloName, Mode, Settings, Target, Trust};
 use ilo_sim::{Account, Fault, FaultKind, Matcher};
 
 use crate::harness::{OURS, Running, SCRIPT, World, credential, other_credential, story};
@@ -184,6 +184,7 @@ fn an_address_that_was_a_mistake_and_is_put_right_leaves_one_session() {
         });
         running.commands.send(Command::Replace(moved.into())).await.unwrap();
         world.pass(200).await;
+        assert!(world.log("r2").iter().all(|logged| logged.status != Some(401)), "a token of r1 came to r2");
         running.commands.send(Command::Replace(world.settings.clone().into())).await.unwrap();
         world.pass(200).await;
         assert_eq!((world.ours("r1"), world.ours("r2")), (1, 0), "{}", world.story());
@@ -231,6 +232,50 @@ fn an_account_that_changes_during_a_visit_spares_its_sessions() {
         world.pass(300).await;
         assert!(world.lives("r1", &theirs), "{}", world.story());
         assert_eq!(world.ours("r1"), 0, "the session of the old account is ended");
+        world.stop(running).await;
+    });
+}
+
+/// Whatever changes between look and plan: what is in force at the DELETE decides.
+#[test]
+fn what_is_in_force_is_asked_before_each_delete() {
+    let pin = Trust::Pin(ilo_reaper::settings::Fingerprint([7; 32]));
+    let changes: [fn(&mut Target, Trust); 3] = [
+        |target, _| target.mode = Mode::Observe,
+        |target, pin| target.trust = pin,
+        |target, _| target.authority = Authority { host: String::from("r2"), port: 443 },
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        story(|| async move {
+            let mut world = World::of(&["r1", "r2"]);
+            world.settings.targets.remove(&IloName::new("r2"));
+            let leaked = world.leaked("r1", "svc-backup", 1200);
+            let running = world.start();
+            let settings = changed(&world.settings, "r1", |target| change(target, pin));
+            replace_at(&world, &running, http::Method::GET, "UpdateService/", settings);
+            // Long enough for the visit in flight, and too short for another one.
+            while !world.log("r1").iter().any(|logged| logged.path.ends_with("UpdateService/")) {
+                world.pass(1).await;
+            }
+            world.pass(20).await;
+            assert!(world.lives("r1", &leaked), "{number}: {}", world.story());
+            world.kill_only(running).await;
+        });
+    }
+}
+
+#[test]
+fn an_ilo_that_is_removed_during_a_visit_spares_its_sessions() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        let leaked = world.leaked("r1", "svc-backup", 1200);
+        let running = world.start();
+        let mut without = world.settings.clone();
+        without.targets.clear();
+        replace_at(&world, &running, http::Method::GET, "UpdateService/", without);
+        world.pass(300).await;
+        assert!(world.lives("r1", &leaked), "{}", world.story());
+        assert_eq!(world.ours("r1"), 0);
         world.stop(running).await;
     });
 }
