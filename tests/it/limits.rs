@@ -228,3 +228,48 @@ fn a_visit_that_breaks_is_told_and_its_ilo_left_alone() {
         assert_eq!(world.ours(other), 0);
     });
 }
+
+/// `share_of_seen`: half of those who are not ours, rounded down, and at least one.
+#[test]
+fn no_visit_ends_more_than_a_share_of_what_it_saw() {
+    for (leaked, gone) in [(1, 1), (3, 1), (6, 3)] {
+        story(|| async move {
+            let mut world = World::of(&["r1"]);
+            world.policy(|policy| {
+                let idle = |asked: &mut ilo_reaper::settings::Conditions| {
+                    asked.idle = Some(std::time::Duration::from_secs(600));
+                };
+                policy.reap = vec![crate::harness::rule("idle", idle)];
+            });
+            for number in 0..leaked {
+                world.leaked("r1", "svc-backup", 1200 + number);
+            }
+            let running = world.start();
+            world.pass(60).await;
+            assert_eq!(world.heard("session.reaped").len(), gone, "{leaked}: {}", world.story());
+            world.kill_only(running).await;
+        });
+    }
+}
+
+#[test]
+fn one_ilo_tries_a_password_before_all_others() {
+    story(|| async {
+        let names = fleet_of(50);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let world = World::of(&names);
+        world.after(|request, _| {
+            std::time::Duration::from_secs(if request.method() == http::Method::POST { 8 } else { 0 })
+        });
+        let running = world.start();
+        let tries = |world: &World| names.iter().map(|name| world.login_requests(name)).sum::<usize>();
+        while tries(&world) == 0 {
+            world.pass(1).await;
+        }
+        world.pass(6).await;
+        assert_eq!(tries(&world), 1, "{}", world.story());
+        world.pass(600).await;
+        assert_eq!(names.iter().map(|name| world.ours(name)).sum::<usize>(), 50);
+        world.stop(running).await;
+    });
+}

@@ -10,6 +10,7 @@ mod door;
 mod expand;
 mod harness;
 mod limits;
+mod moments;
 mod pressure;
 mod process;
 mod reap;
