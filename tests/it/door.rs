@@ -382,22 +382,24 @@ fn lost_logins_and_then_a_clock_of_2001_do_not_keep_us_out() {
     });
 }
 
-/// An iLO may give an id again after a reset.
+/// An iLO may give an id again after a reset, and another iLO may give the same.
 #[test]
 fn an_id_that_was_ours_and_is_somebody_elses_now_ends_nobody() {
-    story(|| async {
-        let world = World::of(&["r1"]);
-        let theirs = world.leaked("r1", "alice", 10);
-        let former = Former {
-            session: SessionId::read(theirs.as_str()),
-            account: Owner::new(OURS),
-            authority: Authority { host: String::from("r1"), port: 443 },
-        };
-        let memory = Memory { former: vec![former], ..Default::default() };
-        world.state.save(&IloName::new("r1"), &memory).await.unwrap();
-        world.run(200).await;
-        assert!(world.lives("r1", &theirs), "{}", world.story());
-    });
+    for (owner, place) in [("alice", "r1"), (OURS, "r2")] {
+        story(|| async move {
+            let world = World::of(&["r1"]);
+            let theirs = world.leaked("r1", owner, 10);
+            let former = Former {
+                session: SessionId::read(theirs.as_str()),
+                account: Owner::new(OURS),
+                authority: Authority { host: place.to_owned(), port: 443 },
+            };
+            let memory = Memory { former: vec![former], ..Default::default() };
+            world.state.save(&IloName::new("r1"), &memory).await.unwrap();
+            world.run(200).await;
+            assert!(world.lives("r1", &theirs), "{owner} {place}: {}", world.story());
+        });
+    }
 }
 
 /// A disk that stands still between intent and login would leave a session that nothing proves to be ours.

@@ -115,3 +115,19 @@ fn a_poll_that_does_not_show_our_own_session_ends_nobody() {
         assert!(world.lives("r1", &leaked), "{}", world.story());
     });
 }
+
+/// Our own session was used for this very question, so a date far from that is no measure of idleness.
+#[test]
+fn a_date_that_our_own_session_contradicts_ends_nobody() {
+    story(|| async {
+        let world = idle_rule(600);
+        let live = world.leaked("r1", "alice", 100);
+        world.after(|_, answer| {
+            answer.headers_mut().insert(http::header::DATE, "Wed, 25 Jun 2025 20:08:14 GMT".parse().unwrap());
+            Duration::ZERO
+        });
+        world.run(300).await;
+        assert!(world.lives("r1", &live), "{}", world.story());
+        assert_eq!(world.heard("ilo.clock_wrong").len(), 1);
+    });
+}
