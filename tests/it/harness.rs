@@ -55,6 +55,17 @@ pub(crate) struct Sky {
     expand: Arc<Mutex<Expand>>,
     /// Called with each answer, which it may change, and says how long it is on its way; `BREAKS` breaks us.
     after: Arc<Mutex<Option<AnswerHook>>>,
+    /// Exchanges under way, and the most there were at once.
+    under_way: Arc<Mutex<(usize, usize)>>,
+}
+
+/// One exchange under way.
+struct UnderWay(Arc<Mutex<(usize, usize)>>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().0 -= 1;
+    }
 }
 
 /// What iLOs do when they are asked to expand a collection.
@@ -73,6 +84,19 @@ impl Sky {
         Moment::from_secs(BEGIN_S) + self.zero.elapsed()
     }
 
+    /// The most exchanges at once since this was asked last.
+    pub(crate) fn most_at_once(&self) -> usize {
+        let mut under_way = self.under_way.lock().unwrap();
+        std::mem::replace(&mut under_way.1, 0)
+    }
+
+    fn begin(&self) -> UnderWay {
+        let mut under_way = self.under_way.lock().unwrap();
+        under_way.0 += 1;
+        under_way.1 = under_way.1.max(under_way.0);
+        UnderWay(Arc::clone(&self.under_way))
+    }
+
     pub(crate) fn ilo(&self, name: &str) -> MutexGuard<'_, Ilo> {
         self.ilos[name].lock().unwrap()
     }
@@ -86,6 +110,7 @@ impl Transport for Sky {
         patience: Patience,
     ) -> Result<Response<Bytes>, ExchangeError> {
         let timeout = || Err(ExchangeError::Failed(Cause::Timeout, String::from("no answer in time")));
+        let _under_way = self.begin();
         // Every exchange takes a while, so that things can happen meanwhile.
         tokio::time::sleep(Duration::from_millis(20)).await;
         let expand = *self.expand.lock().unwrap();
@@ -180,6 +205,7 @@ impl World {
             before: Arc::default(),
             after: Arc::default(),
             expand: Arc::new(Mutex::new(Expand::Does)),
+            under_way: Arc::default(),
         };
         let ear = Ear { heard: Arc::default(), zero };
         let settings = Settings {

@@ -273,3 +273,26 @@ fn one_ilo_tries_a_password_before_all_others() {
         world.stop(running).await;
     });
 }
+
+#[test]
+fn visits_at_once_are_bounded_and_the_sick_share_a_quarter() {
+    story(|| async {
+        let names = fleet_of(60);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut world = World::of(&names);
+        world.settings.poll.visits_at_once = 8;
+        let running = world.start();
+        world.pass(120).await;
+        for name in &names {
+            for _ in 0..1000 {
+                world.sky.ilo(name).inject(Fault { on: Matcher::any(), what: FaultKind::Hang });
+            }
+        }
+        world.sky.most_at_once();
+        world.pass(200).await;
+        assert_eq!(world.sky.most_at_once(), 8);
+        world.pass(1200).await;
+        assert_eq!(world.sky.most_at_once(), 2, "all are sick by now");
+        world.kill_only(running).await;
+    });
+}

@@ -281,3 +281,25 @@ fn web_and_console_sessions_stay_beside_what_goes() {
         assert!(world.lives("r1", &web) && world.lives("r1", &console) && !world.lives("r1", &leaked));
     });
 }
+
+/// The retry is the next visit, from a fresh look.
+#[test]
+fn a_lost_answer_ends_the_visit() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        for number in 0..4 {
+            world.leaked("r1", "svc-backup", 1200 + number);
+        }
+        let on = Matcher::new(http::Method::DELETE, "/redfish/v1/SessionService/Sessions/");
+        world.sky.ilo("r1").inject(Fault { on, what: FaultKind::LoseReply });
+        let running = world.start();
+        while world.heard("reap.failed").is_empty() {
+            world.pass(1).await;
+        }
+        assert_eq!(world.log("r1").last().map(|logged| logged.method.clone()).as_deref(), Some("DELETE"));
+        assert!(world.heard("session.reaped").is_empty(), "{}", world.story());
+        world.pass(200).await;
+        world.stop(running).await;
+        assert_eq!(world.heard("session.reaped").len(), 3);
+    });
+}
