@@ -318,6 +318,11 @@ impl World {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
 
+    /// Lets a moment pass.
+    pub(crate) async fn pass_ms(&self, milliseconds: u64) {
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    }
+
     /// Stops the fleet cleanly.
     pub(crate) async fn stop(&self, running: Running) {
         running.commands.send(Command::Drain).await.unwrap();

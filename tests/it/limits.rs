@@ -212,7 +212,11 @@ fn a_visit_that_breaks_is_told_and_its_ilo_left_alone() {
         let broken = std::sync::Arc::new(std::sync::Mutex::new(None));
         let victim = std::sync::Arc::clone(&broken);
         let mut first = true;
-        world.after(move |_, _| if std::mem::take(&mut first) { crate::harness::BREAKS } else { Default::default() });
+        world.after(
+            move |_, _| {
+                if std::mem::take(&mut first) { crate::harness::BREAKS } else { std::time::Duration::default() }
+            },
+        );
         world.before(move |_, ilo, _| {
             victim.lock().unwrap().get_or_insert_with(|| ilo.spec().name.clone());
         });

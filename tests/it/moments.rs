@@ -2,7 +2,6 @@
 //! live session stays, and one session of ours is left, or none after a stop.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ilo_reaper::fleet::Command;
 use ilo_reaper::settings::{Authority, IloName, Mode, Target};
@@ -22,7 +21,7 @@ async fn before_first_visit() -> (World, SessionId, Running) {
     world.leaked("r1", "svc-backup", 1200);
     let running = world.start();
     while world.log("r1").is_empty() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        world.pass_ms(1).await;
     }
     (world, live, running)
 }
@@ -36,7 +35,7 @@ fn at_each_moment<F: Future<Output = ()>>(tell: impl Fn(World, SessionId, Runnin
     for step in 0..STEPS {
         story(|| async {
             let (world, live, running) = before_first_visit().await;
-            tokio::time::sleep(Duration::from_millis(7 * step)).await;
+            world.pass_ms(7 * step).await;
             tell(world, live, running, step).await;
         });
     }
@@ -89,7 +88,7 @@ fn an_ilo_that_is_taken_out_and_put_back_at_any_moment_has_one_session() {
         let mut without = world.settings.clone();
         without.targets.clear();
         running.commands.send(Command::Replace(without.into())).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(30)).await;
+        world.pass_ms(30).await;
         running.commands.send(Command::Replace(world.settings.clone().into())).await.unwrap();
         world.pass(300).await;
         assert_eq!(world.ours("r1"), 1, "{step}: {}", world.story());
