@@ -245,6 +245,9 @@ pub enum Event {
     StateWritable { path: String },
     /// The state was unreadable and set aside; nothing is deleted until a person says so.
     StateReset { path: String, cause: String },
+    /// The same happened to many iLOs within a minute: how many more than were told one by one, and who. It has the
+    /// name and priority of what it stands for.
+    Many { like: &'static str, priority: Priority, ilos: usize, names: Vec<IloName> },
     /// So many events could not be written.
     EventsLost { count: u64 },
     /// Our own code failed while visiting this iLO; it is left alone until a restart.
@@ -310,6 +313,7 @@ impl Event {
             Self::StateUnwritable { .. } => "state.unwritable",
             Self::StateWritable { .. } => "state.writable",
             Self::StateReset { .. } => "state.reset",
+            Self::Many { like, .. } => like,
             Self::EventsLost { .. } => "events.lost",
             Self::VisitBroken { .. } => "visit.broken",
         }
@@ -318,6 +322,7 @@ impl Event {
     /// How urgent it is.
     pub const fn priority(&self) -> Priority {
         match self {
+            Self::Many { priority, .. } => *priority,
             Self::IloCritical { .. }
             | Self::IloRefusedUs { .. }
             | Self::IloFull { .. }

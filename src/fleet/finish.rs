@@ -82,7 +82,9 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 }
                 _ => None,
             };
-            self.teller.tell(event);
+            if let Some(event) = self.bundle.pass(event, now) {
+                self.teller.tell(event);
+            }
             if let Some(leaker) = leaker {
                 self.teller.tell(leaker);
             }

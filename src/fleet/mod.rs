@@ -9,9 +9,11 @@
 //! | [`Schedule`] | PURE: when each iLO is visited |
 //! | [`Breaker`] | PURE: which password may be tried where |
 //! | `news`, `squeeze`, `leakers` | PURE: what is worth telling of a visit, of a full table, of who leaves orphans |
+//! | `bundle` | PURE: one event where one cause hits many |
 //! | `growth` | PURE: how fast a table fills |
 
 mod breaker;
+mod bundle;
 mod finish;
 mod growth;
 mod leakers;
@@ -74,6 +76,7 @@ pub struct Fleet<T, S> {
     /// How long the good visits since the last summary took.
     took: Vec<Duration>,
     leakers: leakers::Leakers,
+    bundle: bundle::Bundle,
     state_path: String,
     unwritable: bool,
 }
@@ -149,6 +152,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             summary: Summary::default(),
             took: Vec::new(),
             leakers: leakers::Leakers::default(),
+            bundle: bundle::Bundle::default(),
             state_path: start.state_path,
             unwritable: false,
         };
@@ -162,7 +166,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
         let mut next_summary = Instant::now() + self.settings().report.summary;
         let mut commands_left = COMMANDS_PER_TURN;
         loop {
-            let wake = self.start_due().map_or(next_summary, |due| due.min(next_summary));
+            let bundled = self.bundle.due().map(|due| self.world.started + due);
+            let wake = [self.start_due(), bundled].into_iter().flatten().fold(next_summary, Instant::min);
             tokio::select! {
                 biased;
                 command = commands.recv(), if commands_left > 0 => match command {
@@ -180,6 +185,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 () = std::future::ready(()), if commands_left == 0 => commands_left = COMMANDS_PER_TURN,
                 () = tokio::time::sleep_until(wake) => {
                     commands_left = COMMANDS_PER_TURN;
+                    let over = self.bundle.over(self.now());
+                    over.into_iter().for_each(|event| self.teller.tell(event));
                     if Instant::now() >= next_summary {
                         self.summarise();
                         next_summary = Instant::now() + self.settings().report.summary;

@@ -165,6 +165,7 @@ pub fn fields(event: &Event) -> Fields {
         | Event::StateUnwritable { .. }
         | Event::StateWritable { .. }
         | Event::StateReset { .. }
+        | Event::Many { .. }
         | Event::EventsLost { .. } => of_daemon(fields, event),
     }
 }
@@ -262,6 +263,7 @@ fn of_daemon(fields: Fields, event: &Event) -> Fields {
             fields.text("path", path).text("cause", cause)
         }
         Event::StateWritable { path } => fields.text("path", path),
+        Event::Many { ilos, names, .. } => fields.count("ilos", *ilos).list("names", names),
         Event::EventsLost { count } => fields.count("count", *count),
         _ => fields,
     }

@@ -50,6 +50,7 @@ pub fn sentence(event: &Event) -> String {
         | Event::StateUnwritable { .. }
         | Event::StateWritable { .. }
         | Event::StateReset { .. }
+        | Event::Many { .. }
         | Event::EventsLost { .. } => of_daemon(event),
     };
     clean(&told, SENTENCE_MAX)
@@ -236,6 +237,9 @@ fn of_state(event: &Event) -> String {
             name(path)
         ),
         Event::EventsLost { count: 1 } => String::from("An event was not written: the log did not take it."),
+        Event::Many { like, ilos, names: who, .. } => {
+            format!("{like} on {} more within a minute, so one cause is likely: {}.", ilos_of(*ilos), names(who))
+        }
         Event::EventsLost { count } => format!("{count} events were not written: the log did not take them."),
         _ => String::new(),
     }

@@ -11,7 +11,7 @@ use expect_test::expect;
 use serde_json::Value as Json;
 
 use super::*;
-use crate::event::{Case, Cause, Event, Gone, Place, Squeeze, Summary, Tell};
+use crate::event::{Case, Cause, Event, Gone, Place, Priority, Squeeze, Summary, Tell};
 use crate::session::{Kind, Owner, Session, SessionId, UserType};
 use crate::settings::{CredentialId, Fingerprint, IloName, LogFormat, Mode};
 use crate::time::{HostClock, Timestamp};
@@ -147,6 +147,12 @@ fn pressure_examples(word: &impl Fn(&str) -> String) -> Vec<Event> {
             rule: word("superseded"),
             idle: Some(Duration::from_secs(900)),
         },
+        Event::Many {
+            like: "ilo.unreachable",
+            priority: Priority::Warning,
+            ilos: 7,
+            names: (1..8).map(|number| IloName::new(&word(&format!("db-{number}")))).collect(),
+        },
         Event::LeakerFound { owner: owner(), origin: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 4)), orphans: 24, ilos: 3 },
     ]
 }
@@ -186,12 +192,13 @@ const fn number(event: &Event) -> usize {
         Event::IloBlocked { .. } => 29,
         Event::IloRelieved { .. } => 30,
         Event::SessionCameBack { .. } => 31,
-        Event::LeakerFound { .. } => 32,
+        Event::Many { .. } => 32,
+        Event::LeakerFound { .. } => 33,
     }
 }
 
 /// Numbers in [`number`].
-const NUMBERS: usize = 33;
+const NUMBERS: usize = 34;
 
 #[test]
 fn every_event_has_an_example() {
@@ -244,6 +251,7 @@ fn every_event_as_text_and_for_the_journal() {
         crit db-1 fills up and the policy lets nothing go, so a person must act: 7 of 10 places taken (limit configured), full in 3m if it goes on like that; svc-ansible from 192.0.2.4 holds 5; the rules would let 2 go. Kept: "no rule matches: 5", "protected by desk: 3". event=ilo.blocked ilo=db-1 group=rack-1 used=7 limit=10 limit_from=configured free=3 reapable=2 protected=1 full_in_s=180 top_owner=svc-ansible top_origin=192.0.2.4 top=5 why="[no rule matches: 5,protected by desk: 3]"
         info db-1 has room again, after 30m: 4 of 10 places taken. event=ilo.relieved ilo=db-1 group=rack-1 used=4 limit=10 lasted_s=1800
         notice Session svc00a1 of svc-ansible on db-1 was used again, although rule superseded would have ended it: protect it, or make the rule wait longer, before you enforce it. event=session.came_back ilo=db-1 group=rack-1 session=svc00a1 owner=svc-ansible origin=192.0.2.4 rule=superseded idle_s=900
+        warning ilo.unreachable on 7 iLOs more within a minute, so one cause is likely: db-1, db-2, db-3, db-4, db-5, and 2 more. event=ilo.unreachable ilos=7 names=[db-1,db-2,db-3,db-4,db-5,db-6,db-7]
         warning svc-ansible from 192.0.2.4 left 24 abandoned sessions on 3 iLOs within a day. Whatever runs there should log out, or keep its token. event=leaker.found owner=svc-ansible origin=192.0.2.4 orphans=24 ilos=3
     "#]].assert_eq(&text);
 }
@@ -302,6 +310,7 @@ fn every_event_as_json() {
         ilo.blocked ilo group used limit limit_from free reapable protected full_in_s top_owner top_origin top why ["db-1","rack-1",7,10,"configured",3,2,1,180,"svc-ansible","192.0.2.4",5,["no rule matches: 5","protected by desk: 3"]]
         ilo.relieved ilo group used limit lasted_s ["db-1","rack-1",4,10,1800]
         session.came_back ilo group session owner origin rule idle_s ["db-1","rack-1","svc00a1","svc-ansible","192.0.2.4","superseded",900]
+        ilo.unreachable ilos names [7,["db-1","db-2","db-3","db-4","db-5","db-6","db-7"]]
         leaker.found owner origin orphans ilos ["svc-ansible","192.0.2.4",24,3]
     "#]].assert_eq(&lines);
 }
