@@ -74,7 +74,7 @@ impl Bundle {
     fn close(&mut self, name: &'static str) -> Option<Event> {
         let kind = self.kinds.remove(name)?;
         let (priority, names) = (kind.priority, kind.held);
-        (!names.is_empty()).then(|| Event::Many { like: name, priority, ilos: names.len(), names })
+        (!names.is_empty()).then_some(Event::Many { like: name, priority, ilos: names.len(), names })
     }
 }
 

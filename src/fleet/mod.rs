@@ -185,8 +185,9 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 () = std::future::ready(()), if commands_left == 0 => commands_left = COMMANDS_PER_TURN,
                 () = tokio::time::sleep_until(wake) => {
                     commands_left = COMMANDS_PER_TURN;
-                    let over = self.bundle.over(self.now());
-                    over.into_iter().for_each(|event| self.teller.tell(event));
+                    for event in self.bundle.over(self.now()) {
+                        self.teller.tell(event);
+                    }
                     if Instant::now() >= next_summary {
                         self.summarise();
                         next_summary = Instant::now() + self.settings().report.summary;

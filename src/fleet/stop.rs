@@ -72,7 +72,9 @@ impl<T: Transport, S: State> Fleet<T, S> {
 
     /// Ends in order. What is not done by the deadline stays recorded in the state for the next start.
     pub(super) async fn drain(mut self) {
-        self.bundle.rest().into_iter().for_each(|event| self.teller.tell(event));
+        for event in self.bundle.rest() {
+            self.teller.tell(event);
+        }
         let deadline = Instant::now() + STOP_DEADLINE;
         self.in_force.send_modify(|in_force| {
             let settings = Arc::clone(&in_force.settings);
