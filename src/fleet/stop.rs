@@ -72,20 +72,24 @@ impl<T: Transport, S: State> Fleet<T, S> {
 
     /// Ends in order. What is not done by the deadline stays recorded in the state for the next start.
     pub(super) async fn drain(mut self) {
+        self.end().await;
         for event in self.bundle.rest() {
             self.teller.tell(event);
         }
+    }
+
+    async fn end(&mut self) {
         let deadline = Instant::now() + STOP_DEADLINE;
         self.in_force.send_modify(|in_force| {
             let settings = Arc::clone(&in_force.settings);
             *in_force = Arc::new(InForce { settings, observing: Some(String::from("stopping")) });
         });
-        let at_once = self.settings().poll.visits_at_once.max(1);
+        // Whoever is still being visited is left when that ends, and keeps nobody waiting.
+        let at_once = self.settings().poll.visits_at_once.max(1) + self.visits.len();
         let names: Vec<IloName> = match self.settings().on_stop {
             OnStop::Keep => Vec::new(),
             OnStop::Logout => self.slots.keys().cloned().collect(),
         };
-        // Whoever is still being visited is left when that ends, and keeps nobody waiting.
         for name in names {
             if !self.join_all(deadline, at_once - 1).await {
                 return;

@@ -344,25 +344,28 @@ fn a_log_out_that_is_refused_is_not_forgotten() {
 
 #[test]
 fn one_ilo_that_hangs_does_not_keep_a_stop_from_logging_out_of_the_others() {
-    story(|| async {
-        let mut world = World::of(&["r1", "r2", "r3"]);
-        world.settings.poll.exchange_timeout = std::time::Duration::from_secs(90);
-        let running = world.start();
-        world.pass(90).await;
-        let hung = Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let seen = Arc::clone(&hung);
-        world.sky.ilo("r1").inject(Fault { on: Matcher::any(), what: FaultKind::Hang });
-        world.before(move |_, ilo, _| {
-            if ilo.spec().name == "r1" {
-                seen.store(true, std::sync::atomic::Ordering::Relaxed);
+    for visits_at_once in [64, 1] {
+        story(|| async move {
+            let mut world = World::of(&["r1", "r2", "r3"]);
+            world.settings.poll.exchange_timeout = std::time::Duration::from_secs(90);
+            world.settings.poll.visits_at_once = visits_at_once;
+            let running = world.start();
+            world.pass(90).await;
+            let hung = Arc::new(std::sync::atomic::AtomicBool::new(false));
+            let seen = Arc::clone(&hung);
+            world.sky.ilo("r1").inject(Fault { on: Matcher::any(), what: FaultKind::Hang });
+            world.before(move |_, ilo, _| {
+                if ilo.spec().name == "r1" {
+                    seen.store(true, std::sync::atomic::Ordering::Relaxed);
+                }
+            });
+            while !hung.load(std::sync::atomic::Ordering::Relaxed) {
+                world.pass(1).await;
             }
+            world.stop(running).await;
+            assert_eq!((world.ours("r2"), world.ours("r3")), (0, 0), "{}", world.story());
         });
-        while !hung.load(std::sync::atomic::Ordering::Relaxed) {
-            world.pass(1).await;
-        }
-        world.stop(running).await;
-        assert_eq!((world.ours("r2"), world.ours("r3")), (0, 0), "{}", world.story());
-    });
+    }
 }
 
 /// A clock that went back, as after a flat battery, does not lock us out for years.
