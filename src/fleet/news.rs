@@ -13,6 +13,8 @@ use crate::visit::{Fate, Visit, VisitError, Visited};
 
 /// Failed visits in a row before an iLO is called unreachable.
 const FAILURES_TOLD: u32 = 3;
+/// A clock is called wrong from here on.
+const SKEW_TOLD_S: i64 = 300;
 /// A wrong clock is told once in so long.
 const CLOCK_REMIND: Duration = Duration::from_secs(24 * 3600);
 
@@ -58,7 +60,7 @@ pub(super) fn of(
         Ok(visit) => {
             counts.visited = 1;
             good(told, &at, now, &mut events);
-            clock(told, &at, visit, visited.memory.clock_offset_s, now, &mut events);
+            clock(told, &at, visited, visit, now, &mut events);
             match visit.mode {
                 Mode::Observe => counts.would_reap = would_reap(told, &at, &visit.plan, &mut events),
                 Mode::Enforce => {
@@ -85,11 +87,21 @@ fn good(told: &mut Told, at: &Place, now: Duration, events: &mut Vec<Event>) {
     (told.failures, told.failing_since, told.certificate, told.full) = (0, None, None, None);
 }
 
-fn clock(told: &mut Told, at: &Place, visit: &Visit, skew_s: Option<i64>, now: Duration, events: &mut Vec<Event>) {
-    let Clock::Contradictory(why) = &visit.seen.clock else { return };
-    if told.clock.is_none_or(|last| now.saturating_sub(last) >= CLOCK_REMIND) {
+/// A clock that jumped is told each time; one that is wrong, or whose times can't be true together, once a day.
+/// A wrong clock does no harm here, but people read logs by it.
+fn clock(told: &mut Told, at: &Place, visited: &Visited, visit: &Visit, now: Duration, events: &mut Vec<Event>) {
+    let skew_s = visited.memory.clock_offset_s;
+    let why = match (&visit.seen.clock, skew_s) {
+        (Clock::Contradictory(why), _) => why.clone(),
+        (Clock::Sound(_), Some(skew_s)) if skew_s.abs() >= SKEW_TOLD_S => {
+            let way = if skew_s > 0 { "ahead of" } else { "behind" };
+            format!("it is {} s {way} this host's", skew_s.abs())
+        }
+        _ => return,
+    };
+    if visited.jumped || told.clock.is_none_or(|last| now.saturating_sub(last) >= CLOCK_REMIND) {
         told.clock = Some(now);
-        events.push(Event::ClockWrong { at: at.clone(), skew_s, why: why.clone() });
+        events.push(Event::ClockWrong { at: at.clone(), skew_s, why });
     }
 }
 

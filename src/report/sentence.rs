@@ -152,8 +152,8 @@ fn of_ilo(event: &Event) -> String {
             name(&at.ilo)
         ),
         Event::ClockWrong { at, why, .. } => format!(
-            "The times that {} tells prove nothing: {}. No session there counts as old or idle \
-             meanwhile; set its clock (SNTP) right.",
+            "The clock of {} is not right: {}. Ages are measured on that clock alone, and times that contradict each \
+             other count for nothing; set it by SNTP, so that its log can be read beside others.",
             name(&at.ilo),
             prose(why)
         ),

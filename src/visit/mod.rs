@@ -90,6 +90,8 @@ pub struct Visited {
     pub unwritable: Option<Unwritable>,
     /// Whether anything was written.
     pub wrote: bool,
+    /// Whether the iLO's clock jumped since the last visit.
+    pub jumped: bool,
     /// What was seen of its sessions.
     pub witness: Witness,
     /// Sessions whose holding back by a cap is on record.
@@ -231,6 +233,7 @@ struct Visitor<'a, T, S> {
     strays: Vec<(SessionId, String)>,
     unwritable: Option<Unwritable>,
     wrote: bool,
+    jumped: bool,
     witness: Witness,
     noted: BTreeSet<SessionId>,
     host_zero_s: Option<i64>,
@@ -272,6 +275,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
             strays: Vec::new(),
             unwritable: None,
             wrote: false,
+            jumped: false,
             witness: errand.witness,
             noted: errand.noted,
             host_zero_s: errand.host_zero_s,
@@ -308,6 +312,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
             result,
             unwritable: self.unwritable,
             wrote: self.wrote,
+            jumped: self.jumped,
             witness: self.witness,
             noted: self.noted,
             host_zero_s: self.host_zero_s,

@@ -129,6 +129,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         if known.is_none_or(|(known, now)| known.abs_diff(now) > DRIFT_S) {
             self.memory.clock_offset_s = judgement.offset_s;
         }
+        self.jumped = judgement.jumped;
         if judgement.jumped {
             self.memory.suspects = sessions.iter().map(|session| session.id.clone()).collect();
             // An intent is a span on the clock that is no more.

@@ -121,6 +121,8 @@ fn a_clock_that_was_always_wrong_does_no_harm() {
         let leaked = world.leaked("r1", "svc-backup", 900);
         world.run(90).await;
         assert!(world.lives("r1", &live) && !world.lives("r1", &leaked), "{}", world.story());
+        let heard = world.heard("ilo.clock_wrong");
+        assert!(matches!(heard.as_slice(), [ilo_reaper::event::Event::ClockWrong { skew_s: Some(-745_000_000), .. }]));
     });
 }
 
