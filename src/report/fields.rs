@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
-use crate::event::{Case, Event, Place, Squeeze};
+use crate::event::{Case, Event, Place, Squeeze, Topic};
 use crate::session::{FOREIGN_TEXT_MAX, clean};
 
 /// Bytes kept of one text in a field.
@@ -132,41 +132,11 @@ pub fn fields(event: &Event) -> Fields {
         Some(at) => Fields::default().place(at),
         None => Fields::default(),
     };
-    match event {
-        Event::SessionReaped { .. }
-        | Event::SessionWouldReap { .. }
-        | Event::SessionCameBack { .. }
-        | Event::SessionSpared { .. }
-        | Event::ReapFailed { .. }
-        | Event::ReapCapped { .. }
-        | Event::StrayEnded { .. } => of_session(fields, event),
-        Event::IloNearLimit { .. }
-        | Event::IloCritical { .. }
-        | Event::IloRefusedUs { .. }
-        | Event::IloFull { .. }
-        | Event::IloBlocked { .. }
-        | Event::IloRelieved { .. }
-        | Event::IloUnreachable { .. }
-        | Event::IloReachable { .. }
-        | Event::LoginRejected { .. }
-        | Event::DeleteForbidden { .. }
-        | Event::CertificateChanged { .. }
-        | Event::ClockWrong { .. }
-        | Event::VisitBroken { .. } => of_ilo(fields, event),
-        Event::DaemonReady { .. }
-        | Event::DaemonStopping { .. }
-        | Event::FleetSummary(_)
-        | Event::ConfigReloaded { .. }
-        | Event::ConfigRejected { .. }
-        | Event::TlsInsecure { .. }
-        | Event::LeakerFound { .. }
-        | Event::CredentialSuspended { .. }
-        | Event::CredentialRestored { .. }
-        | Event::StateUnwritable { .. }
-        | Event::StateWritable { .. }
-        | Event::StateReset { .. }
-        | Event::Many { .. }
-        | Event::EventsLost { .. } => of_daemon(fields, event),
+    match event.topic() {
+        Topic::Session => of_session(fields, event),
+        Topic::Table => of_table(fields, event),
+        Topic::Ilo => of_ilo(fields, event),
+        Topic::Daemon => of_daemon(fields, event),
     }
 }
 
@@ -195,7 +165,7 @@ fn of_session(fields: Fields, event: &Event) -> Fields {
     }
 }
 
-fn of_ilo(fields: Fields, event: &Event) -> Fields {
+fn of_table(fields: Fields, event: &Event) -> Fields {
     match event {
         Event::IloNearLimit { squeeze, .. } | Event::IloCritical { squeeze, .. } | Event::IloFull { squeeze, .. } => {
             fields.squeeze(squeeze)
@@ -204,6 +174,13 @@ fn of_ilo(fields: Fields, event: &Event) -> Fields {
         Event::IloRelieved { used, limit, lasted, .. } => {
             fields.count("used", *used).count("limit", *limit).seconds("lasted_s", *lasted)
         }
+        Event::IloRefusedUs { detail, .. } => fields.text("detail", detail),
+        _ => fields,
+    }
+}
+
+fn of_ilo(fields: Fields, event: &Event) -> Fields {
+    match event {
         Event::IloUnreachable { cause, since, detail, .. } => {
             fields.text("cause", cause.name()).seconds("since_s", *since).text("detail", detail)
         }
@@ -216,7 +193,7 @@ fn of_ilo(fields: Fields, event: &Event) -> Fields {
         }
         Event::CertificateChanged { expected, found, .. } => fields.text("expected", expected).text("found", found),
         Event::ClockWrong { skew_s, why, .. } => fields.count_if_known("skew_s", *skew_s).text("why", why),
-        Event::IloRefusedUs { detail, .. } | Event::VisitBroken { detail, .. } => fields.text("detail", detail),
+        Event::VisitBroken { detail, .. } => fields.text("detail", detail),
         _ => fields,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::fields::PRIVILEGE_TO_END_OTHERS;
 use super::line::{name, prose};
 use super::pressure;
-use crate::event::{Case, Cause, Event, Gone, Place, Summary};
+use crate::event::{Case, Cause, Event, Gone, Place, Summary, Topic};
 use crate::session::{Owner, clean};
 use crate::settings::Mode;
 
@@ -17,41 +17,11 @@ const NAMES_MAX: usize = 5;
 
 /// What happened, for a person.
 pub fn sentence(event: &Event) -> String {
-    let told = match event {
-        Event::SessionReaped { .. }
-        | Event::SessionWouldReap { .. }
-        | Event::SessionCameBack { .. }
-        | Event::SessionSpared { .. }
-        | Event::ReapFailed { .. }
-        | Event::ReapCapped { .. }
-        | Event::StrayEnded { .. } => of_session(event),
-        Event::IloNearLimit { .. }
-        | Event::IloCritical { .. }
-        | Event::IloRefusedUs { .. }
-        | Event::IloFull { .. }
-        | Event::IloBlocked { .. }
-        | Event::IloRelieved { .. }
-        | Event::IloUnreachable { .. }
-        | Event::IloReachable { .. }
-        | Event::LoginRejected { .. }
-        | Event::DeleteForbidden { .. }
-        | Event::CertificateChanged { .. }
-        | Event::ClockWrong { .. }
-        | Event::VisitBroken { .. } => of_ilo(event),
-        Event::DaemonReady { .. }
-        | Event::DaemonStopping { .. }
-        | Event::FleetSummary(_)
-        | Event::ConfigReloaded { .. }
-        | Event::ConfigRejected { .. }
-        | Event::TlsInsecure { .. }
-        | Event::LeakerFound { .. }
-        | Event::CredentialSuspended { .. }
-        | Event::CredentialRestored { .. }
-        | Event::StateUnwritable { .. }
-        | Event::StateWritable { .. }
-        | Event::StateReset { .. }
-        | Event::Many { .. }
-        | Event::EventsLost { .. } => of_daemon(event),
+    let told = match event.topic() {
+        Topic::Session => of_session(event),
+        Topic::Table => pressure::sentence(event),
+        Topic::Ilo => of_ilo(event),
+        Topic::Daemon => of_daemon(event),
     };
     clean(&told, SENTENCE_MAX)
 }
@@ -119,12 +89,6 @@ fn reaped(at: &Place, case: &Case, gone: Gone) -> String {
 
 fn of_ilo(event: &Event) -> String {
     match event {
-        Event::IloNearLimit { .. }
-        | Event::IloCritical { .. }
-        | Event::IloRefusedUs { .. }
-        | Event::IloFull { .. }
-        | Event::IloBlocked { .. }
-        | Event::IloRelieved { .. } => pressure::sentence(event),
         Event::IloUnreachable { at, cause, since, detail } => format!(
             "{} has not been reached for {}: {} ({}). It is tried again, less often.",
             name(&at.ilo),

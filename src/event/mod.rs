@@ -3,12 +3,16 @@
 //!
 //! Foreign text in a field (owners, ids, reasons) was cleaned when it came in.
 
+mod facts;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::session::{Owner, Session, SessionId};
 use crate::settings::{CredentialId, Fingerprint, IloName, Mode, Target};
+
+pub use facts::Topic;
 
 /// Where an event goes. Telling never waits: what can't be taken is counted by the taker.
 pub trait Tell: Send + Sync {
@@ -277,112 +281,4 @@ pub struct Summary {
     pub unreachable: usize,
     /// All but one in a hundred visits since the last summary took no longer than this.
     pub visit_p99: Duration,
-}
-
-impl Event {
-    /// Its name: the contract with alerts.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::DaemonReady { .. } => "daemon.ready",
-            Self::DaemonStopping { .. } => "daemon.stopping",
-            Self::FleetSummary(_) => "fleet.summary",
-            Self::ConfigReloaded { .. } => "config.reloaded",
-            Self::ConfigRejected { .. } => "config.rejected",
-            Self::TlsInsecure { .. } => "config.tls_insecure",
-            Self::SessionReaped { .. } => "session.reaped",
-            Self::SessionWouldReap { .. } => "session.would_reap",
-            Self::SessionSpared { .. } => "session.spared",
-            Self::ReapFailed { .. } => "reap.failed",
-            Self::ReapCapped { .. } => "reap.capped",
-            Self::IloNearLimit { .. } => "ilo.near_limit",
-            Self::IloCritical { .. } => "ilo.critical",
-            Self::IloRefusedUs { .. } | Self::IloFull { .. } => "ilo.full",
-            Self::IloBlocked { .. } => "ilo.blocked",
-            Self::IloRelieved { .. } => "ilo.relieved",
-            Self::SessionCameBack { .. } => "session.came_back",
-            Self::LeakerFound { .. } => "leaker.found",
-            Self::IloUnreachable { .. } => "ilo.unreachable",
-            Self::IloReachable { .. } => "ilo.reachable",
-            Self::LoginRejected { .. } => "ilo.login_rejected",
-            Self::DeleteForbidden { .. } => "ilo.delete_forbidden",
-            Self::CertificateChanged { .. } => "ilo.certificate_changed",
-            Self::ClockWrong { .. } => "ilo.clock_wrong",
-            Self::StrayEnded { .. } => "session.stray_ended",
-            Self::CredentialSuspended { .. } => "credential.suspended",
-            Self::CredentialRestored { .. } => "credential.restored",
-            Self::StateUnwritable { .. } => "state.unwritable",
-            Self::StateWritable { .. } => "state.writable",
-            Self::StateReset { .. } => "state.reset",
-            Self::Many { like, .. } => like,
-            Self::EventsLost { .. } => "events.lost",
-            Self::VisitBroken { .. } => "visit.broken",
-        }
-    }
-
-    /// How urgent it is.
-    pub const fn priority(&self) -> Priority {
-        match self {
-            Self::Many { priority, .. } => *priority,
-            Self::IloCritical { .. }
-            | Self::IloRefusedUs { .. }
-            | Self::IloFull { .. }
-            | Self::IloBlocked { .. }
-            | Self::CredentialSuspended { .. }
-            | Self::StateReset { .. } => Priority::Crit,
-            Self::ConfigRejected { .. }
-            | Self::ReapCapped { .. }
-            | Self::LoginRejected { .. }
-            | Self::DeleteForbidden { .. }
-            | Self::CertificateChanged { .. }
-            | Self::StateUnwritable { .. }
-            | Self::VisitBroken { .. } => Priority::Err,
-            Self::TlsInsecure { .. }
-            | Self::IloNearLimit { .. }
-            | Self::LeakerFound { .. }
-            | Self::ReapFailed { .. }
-            | Self::IloUnreachable { .. }
-            | Self::EventsLost { .. } => Priority::Warning,
-            Self::ConfigReloaded { .. }
-            | Self::SessionReaped { .. }
-            | Self::ClockWrong { .. }
-            | Self::SessionCameBack { .. }
-            | Self::StrayEnded { .. }
-            | Self::StateWritable { .. }
-            | Self::CredentialRestored { .. } => Priority::Notice,
-            Self::DaemonReady { .. }
-            | Self::DaemonStopping { .. }
-            | Self::FleetSummary(_)
-            | Self::SessionWouldReap { .. }
-            | Self::SessionSpared { .. }
-            | Self::IloRelieved { .. }
-            | Self::IloReachable { .. } => Priority::Info,
-        }
-    }
-
-    /// The iLO that it is about.
-    pub const fn place(&self) -> Option<&Place> {
-        match self {
-            Self::SessionReaped { at, .. }
-            | Self::SessionWouldReap { at, .. }
-            | Self::SessionSpared { at, .. }
-            | Self::ReapFailed { at, .. }
-            | Self::ReapCapped { at, .. }
-            | Self::IloNearLimit { at, .. }
-            | Self::IloCritical { at, .. }
-            | Self::IloRefusedUs { at, .. }
-            | Self::IloFull { at, .. }
-            | Self::IloBlocked { at, .. }
-            | Self::IloRelieved { at, .. }
-            | Self::SessionCameBack { at, .. }
-            | Self::IloUnreachable { at, .. }
-            | Self::IloReachable { at, .. }
-            | Self::LoginRejected { at, .. }
-            | Self::DeleteForbidden { at, .. }
-            | Self::CertificateChanged { at, .. }
-            | Self::ClockWrong { at, .. }
-            | Self::StrayEnded { at, .. }
-            | Self::VisitBroken { at, .. } => Some(at),
-            _ => None,
-        }
-    }
 }
