@@ -110,14 +110,22 @@ pub fn run(places: &Places, loaded: Loaded, opened: Opened, teller: &Teller) -> 
     let mut listening = signals::listen()?;
     let runtime = runtime()?;
     let (thread, ended) = runtime.block_on(async {
-        let settings = loaded.settings.clone();
+        let (settings, observing) = (loaded.settings.clone(), opened.observing);
         let (fleet, thread) = fleet(places, loaded.settings, opened, Arc::clone(teller), First::Spread);
         let (commands, receiver) = mpsc::channel(16);
         let running = tokio::spawn(fleet.run(receiver));
         tell_insecure(&settings, teller);
-        teller.tell(Event::DaemonReady { version: VERSION, ilos: settings.targets.len(), mode: mode(&settings) });
+        teller.tell(Event::DaemonReady {
+            version: VERSION,
+            ilos: settings.targets.len(),
+            mode: mode(&settings, observing),
+        });
         let settings = attend(places, settings, &mut listening, &commands, teller).await;
-        teller.tell(Event::DaemonStopping { version: VERSION, ilos: settings.targets.len(), mode: mode(&settings) });
+        teller.tell(Event::DaemonStopping {
+            version: VERSION,
+            ilos: settings.targets.len(),
+            mode: mode(&settings, observing),
+        });
         // A loop that is gone needs no telling.
         let _gone = commands.send(Command::Drain).await;
         (thread, running.await.map_err(|error| StartError::System(io::Error::other(error))))
@@ -199,8 +207,8 @@ fn tell_insecure(settings: &Settings, teller: &Teller) {
     }
 }
 
-/// The boldest mode of any group.
-fn mode(settings: &Settings) -> Mode {
-    let enforces = settings.targets.values().any(|target| target.mode == Mode::Enforce);
+/// The boldest mode of any group; after a lost state that is no more than observing.
+fn mode(settings: &Settings, observing: bool) -> Mode {
+    let enforces = !observing && settings.targets.values().any(|target| target.mode == Mode::Enforce);
     if enforces { Mode::Enforce } else { Mode::Observe }
 }

@@ -24,6 +24,7 @@ fn after_a_lost_state_nothing_is_deleted_until_a_person_says_so() {
     let daemon = site.daemon();
     daemon.hears("session.would_reap");
     daemon.visits("r1", 2);
+    assert_eq!(daemon.hears("daemon.ready")["mode"], "observe", "it deletes nothing, and says so");
     let told = daemon.hears("state.reset");
     assert!(told["message"].as_str().is_some_and(|message| message.contains("until `ilo-reaper resume`")), "{told}");
     daemon.stop();
@@ -38,6 +39,7 @@ fn after_a_lost_state_nothing_is_deleted_until_a_person_says_so() {
     let daemon = site.daemon();
     daemon.until_true("the end of the leaked", || !site.lives("r1", &leaked));
     assert!(daemon.heard("state.reset").is_empty());
+    assert_eq!(daemon.hears("daemon.ready")["mode"], "enforce");
     daemon.stop();
     assert_eq!(site.ask(&["resume"]).out, "nothing was held back");
 }
