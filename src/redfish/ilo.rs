@@ -1,15 +1,17 @@
-//! What we ask an iLO, and what its answers mean.
+//! What we ask an iLO.
 
 use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
-use serde_json::json;
+use serde::Serialize;
 use tokio::time::Instant;
 use tracing::debug;
+use zeroize::Zeroizing;
 
+use super::answer::{X_AUTH_TOKEN, collection_path, date, ended, login, login_refusal, refusal};
 use super::transport::{ExchangeError, Patience, Peer, Transport};
 use super::wire::{self, Collection, Flashing};
 use crate::event::Cause;
@@ -18,17 +20,13 @@ use crate::session::{Session, SessionId};
 use crate::settings::{Credential, Fingerprint};
 use crate::time::Timestamp;
 
-const X_AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
 
 /// Every path of ours ends in a slash: all generations answer it without a redirect (HPE iLO 5 changelog,
 /// "Trailing Slashes on URIs").
 const ROOT: &str = "/redfish/v1/";
-const SESSIONS: &str = "/redfish/v1/SessionService/Sessions/";
+pub(super) const SESSIONS: &str = "/redfish/v1/SessionService/Sessions/";
 const UPDATE_SERVICE: &str = "/redfish/v1/UpdateService/";
-
-/// The longest token that is believed. Captures show 32 characters.
-const TOKEN_BYTES_MAX: usize = 1024;
 
 /// One iLO during one visit.
 pub struct Ilo<'a, T> {
@@ -172,8 +170,7 @@ impl<'a, T: Transport> Ilo<'a, T> {
 
     /// Logs in, once. The iLO may delay its answer by `delay` beyond what it needs.
     pub async fn log_in(&self, credential: &Credential, delay: Duration) -> Result<Login, LoginError> {
-        let body = json!({ "UserName": credential.username, "Password": credential.password.reveal() }).to_string();
-        let mut request = Request::new(Bytes::from(body));
+        let mut request = Request::new(login_body(credential));
         *request.method_mut() = Method::POST;
         let patience = Patience { total: self.patience.total + delay, ..self.patience };
         let patient = Ilo { transport: self.transport, peer: self.peer.clone(), patience, deadline: self.deadline };
@@ -279,116 +276,28 @@ impl<'a, T: Transport> Ilo<'a, T> {
     }
 }
 
-/// The collection's path as members carry it.
-fn collection_path() -> &'static str {
-    SESSIONS.trim_end_matches('/')
+/// The body of a login.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Credentials<'a> {
+    user_name: &'a str,
+    password: &'a str,
+}
+
+/// A login's body, wiped when the last copy of it goes. There is room for all of it from the start, so that it
+/// never moves and leaves nothing behind.
+fn login_body(credential: &Credential) -> Bytes {
+    let (user_name, password) = (credential.username.as_str(), credential.password.reveal());
+    // Every byte may need to be written as six.
+    let mut body = Zeroizing::new(Vec::with_capacity(6 * (user_name.len() + password.len()) + 64));
+    // Writing text into memory does not fail; an empty body would be refused by the iLO.
+    let _written = serde_json::to_writer(&mut *body, &Credentials { user_name, password });
+    Bytes::from_owner(body)
 }
 
 /// The path of a session, built by us; `None` where its id is not plain text.
 fn member_path(id: &SessionId) -> Option<String> {
     id.segment().map(|id| format!("{SESSIONS}{id}/"))
-}
-
-fn date(answer: &Response<Bytes>) -> Option<Timestamp> {
-    header(answer.headers(), &DATE).and_then(Timestamp::parse_http_date)
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
-}
-
-/// Reads the answer to a login. Only the path of `Location` counts: iLOs leave the port out of the rest,
-/// and whose session it is the body does not yet tell (HPE Redfish docs, two-factor authentication).
-fn login(answer: &Response<Bytes>) -> Result<Login, String> {
-    let token = header(answer.headers(), &X_AUTH_TOKEN).ok_or("a login was answered without a token")?;
-    let plain =
-        !token.is_empty() && token.len() <= TOKEN_BYTES_MAX && token.bytes().all(|byte| byte.is_ascii_graphic());
-    if !plain {
-        return Err(String::from("a login was answered with a token that is no plain text"));
-    }
-    let location = header(answer.headers(), &LOCATION).ok_or("a login was answered without a location")?;
-    let path = match location.split_once("://") {
-        Some((_, rest)) => rest.find('/').map_or("", |slash| &rest[slash..]),
-        None => location,
-    };
-    let (head, id) = path.trim_end_matches('/').rsplit_once('/').ok_or("a login was answered with an odd location")?;
-    if !head.eq_ignore_ascii_case(collection_path()) {
-        return Err(String::from("a login was answered with a location that is not in the collection"));
-    }
-    let session = SessionId::read(id);
-    if session.segment().is_none() {
-        return Err(String::from("a login was answered with an id that is not plain text"));
-    }
-    Ok(Login { session, token: Secret::new(token.to_owned()) })
-}
-
-/// What a refused login means. The status of a wrong password is not documented, so the message decides.
-fn login_refusal(answer: &Response<Bytes>) -> LoginError {
-    let ids = wire::message_ids(answer.body());
-    let told = |name: &str| ids.iter().find(|id| id.contains(name)).cloned();
-    if let Some(id) = told("SessionLimitExceeded") {
-        return LoginError::TableFull(id);
-    }
-    if told("LoginAttemptDelayed").is_some() {
-        return LoginError::Refused(IloError::Busy(retry_after(answer)));
-    }
-    let rejections = ["UnauthorizedLogin", "OneTimePasscode", "PasswordChangeRequired", "InsufficientPrivilege"];
-    if let Some(id) = rejections.iter().find_map(|name| told(name)) {
-        return LoginError::Rejected(id);
-    }
-    match answer.status() {
-        // Firmware is not agreed on the status of a wrong password. One that is not told apart must not be tried
-        // again at every visit.
-        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            LoginError::Rejected(ids.into_iter().next().unwrap_or_else(|| answer.status().as_u16().to_string()))
-        }
-        status if status.is_server_error() => LoginError::Unknown(refusal(answer)),
-        _ => LoginError::Refused(refusal(answer)),
-    }
-}
-
-/// What an answer other than 200 to a question means.
-fn refusal(answer: &Response<Bytes>) -> IloError {
-    let message = wire::message_ids(answer.body()).into_iter().next();
-    match answer.status() {
-        StatusCode::UNAUTHORIZED => IloError::NoValidSession,
-        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => IloError::Busy(retry_after(answer)),
-        status => IloError::Status(status.as_u16(), message),
-    }
-}
-
-fn retry_after(answer: &Response<Bytes>) -> Option<Duration> {
-    let wait_s: u64 = header(answer.headers(), &RETRY_AFTER)?.parse().ok()?;
-    Some(Duration::from_secs(wait_s.min(wire::WAIT_MAX_S)))
-}
-
-/// What the answer to a DELETE means. Success is 200 with a message in an object named `error`, or no body
-/// (HPE Redfish docs, "Disconnect a session"); how a lack of privilege is told no source says, so both the
-/// status and the message count.
-fn ended(answer: &Response<Bytes>) -> Ended {
-    let ids = wire::message_ids(answer.body());
-    let told = |name: &str| ids.iter().any(|id| id.contains(name));
-    let status = answer.status();
-    if told("InsufficientPrivilege") || status == StatusCode::FORBIDDEN {
-        return Ended::Forbidden;
-    }
-    if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {
-        return Ended::AlreadyGone;
-    }
-    if status == StatusCode::UNAUTHORIZED {
-        return Ended::NotOurs;
-    }
-    if status == StatusCode::NO_CONTENT || (status == StatusCode::OK && answer.body().is_empty()) {
-        return Ended::Done;
-    }
-    if status == StatusCode::OK {
-        let good = told("Success") || told("SessionTerminated");
-        return if good { Ended::Done } else { Ended::Unknown(String::from("200, but no word of success")) };
-    }
-    if status.is_server_error() || status.is_success() {
-        return Ended::Unknown(format!("it answered {}", status.as_u16()));
-    }
-    Ended::Refused(status.as_u16(), ids.into_iter().next())
 }
 
 #[cfg(test)]

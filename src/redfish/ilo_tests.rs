@@ -1,11 +1,11 @@
-use std::time::Duration;
-
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use http::HeaderName;
+use serde_json::json;
 
 use super::*;
+use crate::redfish::answer::TOKEN_BYTES_MAX;
 use crate::settings::{Authority, CredentialId, Trust};
 
 type Answered = Result<Response<Bytes>, ExchangeError>;

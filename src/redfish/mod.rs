@@ -9,6 +9,7 @@
 //!
 //! An iLO is not trusted: bodies are bounded, redirects are not followed, and no path comes from an answer.
 
+mod answer;
 mod https;
 mod ilo;
 mod once;

@@ -1,0 +1,126 @@
+//! What an iLO's answers mean: status, headers and messages. PURE.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use http::{Response, StatusCode};
+
+use super::ilo::{Ended, IloError, Login, LoginError, SESSIONS};
+use super::wire;
+use crate::secret::Secret;
+use crate::session::SessionId;
+use crate::time::Timestamp;
+
+/// The header of a token.
+pub(super) const X_AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+
+/// The longest token that is believed. Captures show 32 characters.
+pub(super) const TOKEN_BYTES_MAX: usize = 1024;
+
+/// The collection's path as members carry it.
+pub(super) fn collection_path() -> &'static str {
+    SESSIONS.trim_end_matches('/')
+}
+
+pub(super) fn date(answer: &Response<Bytes>) -> Option<Timestamp> {
+    header(answer.headers(), &DATE).and_then(Timestamp::parse_http_date)
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Reads the answer to a login. Only the path of `Location` counts: iLOs leave the port out of the rest,
+/// and whose session it is the body does not yet tell (HPE Redfish docs, two-factor authentication).
+pub(super) fn login(answer: &Response<Bytes>) -> Result<Login, String> {
+    let token = header(answer.headers(), &X_AUTH_TOKEN).ok_or("a login was answered without a token")?;
+    let plain =
+        !token.is_empty() && token.len() <= TOKEN_BYTES_MAX && token.bytes().all(|byte| byte.is_ascii_graphic());
+    if !plain {
+        return Err(String::from("a login was answered with a token that is no plain text"));
+    }
+    let location = header(answer.headers(), &LOCATION).ok_or("a login was answered without a location")?;
+    let path = match location.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("", |slash| &rest[slash..]),
+        None => location,
+    };
+    let (head, id) = path.trim_end_matches('/').rsplit_once('/').ok_or("a login was answered with an odd location")?;
+    if !head.eq_ignore_ascii_case(collection_path()) {
+        return Err(String::from("a login was answered with a location that is not in the collection"));
+    }
+    let session = SessionId::read(id);
+    if session.segment().is_none() {
+        return Err(String::from("a login was answered with an id that is not plain text"));
+    }
+    Ok(Login { session, token: Secret::new(token.to_owned()) })
+}
+
+/// What a refused login means. The status of a wrong password is not documented, so the message decides.
+pub(super) fn login_refusal(answer: &Response<Bytes>) -> LoginError {
+    let ids = wire::message_ids(answer.body());
+    let told = |name: &str| ids.iter().find(|id| id.contains(name)).cloned();
+    if let Some(id) = told("SessionLimitExceeded") {
+        return LoginError::TableFull(id);
+    }
+    if told("LoginAttemptDelayed").is_some() {
+        return LoginError::Refused(IloError::Busy(retry_after(answer)));
+    }
+    let rejections = ["UnauthorizedLogin", "OneTimePasscode", "PasswordChangeRequired", "InsufficientPrivilege"];
+    if let Some(id) = rejections.iter().find_map(|name| told(name)) {
+        return LoginError::Rejected(id);
+    }
+    match answer.status() {
+        // Firmware is not agreed on the status of a wrong password. One that is not told apart must not be tried
+        // again at every visit.
+        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            LoginError::Rejected(ids.into_iter().next().unwrap_or_else(|| answer.status().as_u16().to_string()))
+        }
+        status if status.is_server_error() => LoginError::Unknown(refusal(answer)),
+        _ => LoginError::Refused(refusal(answer)),
+    }
+}
+
+/// What an answer other than 200 to a question means.
+pub(super) fn refusal(answer: &Response<Bytes>) -> IloError {
+    let message = wire::message_ids(answer.body()).into_iter().next();
+    match answer.status() {
+        StatusCode::UNAUTHORIZED => IloError::NoValidSession,
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => IloError::Busy(retry_after(answer)),
+        status => IloError::Status(status.as_u16(), message),
+    }
+}
+
+fn retry_after(answer: &Response<Bytes>) -> Option<Duration> {
+    let wait_s: u64 = header(answer.headers(), &RETRY_AFTER)?.parse().ok()?;
+    Some(Duration::from_secs(wait_s.min(wire::WAIT_MAX_S)))
+}
+
+/// What the answer to a DELETE means. Success is 200 with a message in an object named `error`, or no body
+/// (HPE Redfish docs, "Disconnect a session"); how a lack of privilege is told no source says, so both the
+/// status and the message count.
+pub(super) fn ended(answer: &Response<Bytes>) -> Ended {
+    let ids = wire::message_ids(answer.body());
+    let told = |name: &str| ids.iter().any(|id| id.contains(name));
+    let status = answer.status();
+    if told("InsufficientPrivilege") || status == StatusCode::FORBIDDEN {
+        return Ended::Forbidden;
+    }
+    if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {
+        return Ended::AlreadyGone;
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        return Ended::NotOurs;
+    }
+    if status == StatusCode::NO_CONTENT || (status == StatusCode::OK && answer.body().is_empty()) {
+        return Ended::Done;
+    }
+    if status == StatusCode::OK {
+        let good = told("Success") || told("SessionTerminated");
+        return if good { Ended::Done } else { Ended::Unknown(String::from("200, but no word of success")) };
+    }
+    if status.is_server_error() || status.is_success() {
+        return Ended::Unknown(format!("it answered {}", status.as_u16()));
+    }
+    Ended::Refused(status.as_u16(), ids.into_iter().next())
+}
