@@ -36,7 +36,7 @@ pub(super) enum What {
     },
     /// After an unreadable state was set aside: lets deletions begin again
     Resume,
-    /// A simulated fleet on loopback with leaking clients, and the daemon at work
+    /// A simulated fleet with leaking clients, one half guarded by the daemon and one bare, side by side
     #[cfg(feature = "demo")]
     Demo(Demo),
 }
@@ -63,13 +63,16 @@ pub(super) struct List {
 #[cfg(feature = "demo")]
 #[derive(ClapArgs)]
 pub(super) struct Demo {
-    /// Simulated iLOs
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=50))]
+    /// Simulated iLOs in each half
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=50))]
     pub(super) ilos: u8,
     /// How long it runs
     #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
     pub(super) length: std::time::Duration,
-    /// Ends with one JSON object
+    /// Where the crowd's chance begins: the same seed is the same crowd
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Ends with one JSON object, and says nothing before
     #[arg(long)]
     pub(super) json: bool,
 }
