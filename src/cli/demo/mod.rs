@@ -222,13 +222,14 @@ fn scene(demo: &Demo, fleet: &Fleet, events: &Lines) -> Scene {
         };
         Bar { name, used, limit: LIMIT, refused: lock(&fleet.score).refused(table) }
     };
+    let (guarded, bare) = lock(&fleet.score).halves();
     Scene {
         since: fleet.started.elapsed().min(demo.length),
         length: demo.length,
         seed: demo.seed,
         bars: (0..per_half).map(|table| (bar(table), bar(table + per_half))).collect(),
-        guarded: lock(&fleet.score).total(0),
-        bare: lock(&fleet.score).total(1),
+        guarded,
+        bare,
         events: lock(events).iter().cloned().collect(),
     }
 }
@@ -250,7 +251,7 @@ fn status(scene: &Scene) -> String {
 }
 
 fn summary(fleet: &Fleet, since: Duration) -> String {
-    let (guarded, bare) = (lock(&fleet.score).total(0), lock(&fleet.score).total(1));
+    let (guarded, bare) = lock(&fleet.score).halves();
     let left = |ilo: &Arc<Mutex<Ilo>>| lock(ilo).sessions(moment()).filter(|session| session.owner == OURS).count();
     let row = |what: &str, guarded: String, bare: String| format!("{what:<26}{guarded:>9}{bare:>9}\n");
     let count = |what: &str, guarded: usize, bare: usize| row(what, guarded.to_string(), bare.to_string());

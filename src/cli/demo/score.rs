@@ -90,7 +90,7 @@ impl Score {
     }
 
     /// One half together: 0 is the guarded one.
-    pub(super) fn total(&self, half: usize) -> Tally {
+    fn total(&self, half: usize) -> Tally {
         let per_half = self.tables.len() / 2;
         self.tables.iter().skip(half * per_half).take(per_half).fold(Tally::default(), |sum, table| Tally {
             lock_outs: sum.lock_outs + table.tally.lock_outs,
@@ -100,6 +100,11 @@ impl Score {
             own_logins: sum.own_logins.max(table.tally.own_logins),
             locked: sum.locked + table.tally.locked,
         })
+    }
+
+    /// The guarded half, and the bare one.
+    pub(super) fn halves(&self) -> (Tally, Tally) {
+        (self.total(0), self.total(1))
     }
 
     /// Ends the spans that last.
@@ -113,7 +118,7 @@ impl Score {
 
     /// What `--json` ends with.
     pub(super) fn document(&self) -> Value {
-        let (guarded, bare) = (self.total(0), self.total(1));
+        let (guarded, bare) = self.halves();
         json!({
             "guarded": {
                 "lock_outs": guarded.lock_outs,

@@ -15,9 +15,12 @@
 //! | `door` | our login, and answers that are lost, foreign or endless |
 //! | `state` | a state that was lost; secrets in outputs and files |
 //! | `commands` | what commands print, and how they exit |
+//! | `demo` | the demo, as a program |
 
 mod bell;
 mod commands;
+#[cfg(feature = "demo")]
+mod demo;
 mod door;
 mod life;
 mod program;
