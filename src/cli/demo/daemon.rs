@@ -82,7 +82,7 @@ impl Daemon {
     pub(super) fn start(
         folder: &Folder,
         fronts: &[(String, Front)],
-        listener: impl Fn(String) + Send + 'static,
+        listener: impl Fn(Told) + Send + 'static,
     ) -> Result<(Self, oneshot::Receiver<()>), Failure> {
         let config = folder.write(fronts)?;
         let mut child = run(&config, &folder.0.join("state"))?;
@@ -134,10 +134,36 @@ fn run(config: &Path, state: &Path) -> io::Result<Child> {
         .spawn()
 }
 
-/// A line of the daemon's log, as people like to read it.
-fn told(line: &str) -> Option<String> {
+/// An event of the daemon's log, as people like to read it.
+pub(super) struct Told {
+    /// Priority and sentence.
+    pub(super) line: String,
+    /// The same for a narrow place.
+    pub(super) short: String,
+}
+
+fn told(line: &str) -> Option<Told> {
     let event: Value = serde_json::from_str(line).ok()?;
-    Some(format!("{:<8} {}", event["level"].as_str()?, event["message"].as_str()?))
+    let line = format!("{:<8} {}", event["level"].as_str()?, event["message"].as_str()?);
+    let short = short(&event).unwrap_or_else(|| line.clone());
+    Some(Told { line, short })
+}
+
+/// A deletion without the id of its session, which takes a third of a screen.
+fn short(event: &Value) -> Option<String> {
+    if event["event"] != "session.reaped" {
+        return None;
+    }
+    let text = |key: &str| event[key].as_str();
+    Some(format!(
+        "{:<8} {}: ended {} from {}, idle {} s, by rule {}",
+        text("level")?,
+        text("ilo")?,
+        text("owner")?,
+        text("origin")?,
+        event["idle_s"],
+        text("rule")?
+    ))
 }
 
 /// Lines that threads hand to each other; the last ones are kept.

@@ -28,7 +28,7 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use self::crowd::{Act, Crowd, Who};
-use self::daemon::{Daemon, Folder, Lines, POLICY};
+use self::daemon::{Daemon, Folder, Lines, POLICY, Told};
 use self::score::Score;
 use self::screen::{Bar, EVENTS_MAX, Scene, Screen};
 use super::args::Demo;
@@ -157,17 +157,17 @@ fn moment() -> Moment {
 }
 
 /// What becomes of the daemon's events.
-fn listener(output: Output, events: &Lines) -> impl Fn(String) + Send + 'static {
+fn listener(output: Output, events: &Lines) -> impl Fn(Told) + Send + 'static {
     let events = Arc::clone(events);
     move |event| match output {
         Output::Screen => {
             let mut events = lock(&events);
-            events.push_back(event);
+            events.push_back(event.short);
             if events.len() > EVENTS_MAX {
                 events.pop_front();
             }
         }
-        Output::Plain => drop(say(&event)),
+        Output::Plain => drop(say(&event.line)),
         Output::Silent => {}
     }
 }
