@@ -196,7 +196,7 @@ fn check(places: &Places, as_json: bool) -> Result<(), Failure> {
             for warning in &loaded.warnings {
                 complain(format_args!("warning: {warning}"));
             }
-            say(&format!("{}: good; {ilos} iLOs in {} groups", places.config.display(), groups.len()))
+            say(&format!("{}: good (iLOs: {ilos}, groups: {})", places.config.display(), groups.len()))
         }
         Err(StartError::Mistakes(mistakes)) if as_json => {
             let told: Vec<_> = (mistakes.iter())

@@ -20,7 +20,7 @@ fn check_tells_every_mistake_with_its_place() {
     let site = Site::of(&["r1"]);
     let ended = site.ask(&["check"]);
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
-    assert!(ended.out.ends_with(": good; 1 iLOs in 1 groups"), "{}", ended.out);
+    assert!(ended.out.ends_with(": good (iLOs: 1, groups: 1)"), "{}", ended.out);
     let good = json(&site.ask(&["check", "--json"]));
     assert_eq!((&good["good"], &good["ilos"], &good["mistakes"]), (&true.into(), &1.into(), &Value::Array(vec![])));
 
