@@ -194,3 +194,26 @@ fn who_leaves_a_session_every_minute_is_named_once_a_day() {
         world.stop(running).await;
     });
 }
+
+#[test]
+fn a_table_that_breathes_in_and_out_is_told_once() {
+    story(|| async {
+        let mut world = World::with(&["r1"], |spec| spec.limit = 20);
+        world.settings.pressure.limit = Some(10);
+        world.policy(|policy| policy.reap.clear());
+        let running = world.start();
+        for _ in 0..15 {
+            let crowd: Vec<_> = (0..7).map(|_| world.leaked("r1", "svc-backup", 0)).collect();
+            world.pass(120).await;
+            for id in &crowd {
+                world.sky.ilo("r1").end(id);
+            }
+            world.pass(120).await;
+        }
+        assert_eq!(world.heard("ilo.near_limit").len() + world.heard("ilo.critical").len(), 1, "{}", world.story());
+        assert!(world.heard("ilo.relieved").is_empty());
+        world.pass(600).await;
+        assert_eq!(world.heard("ilo.relieved").len(), 1, "calm for good");
+        world.stop(running).await;
+    });
+}
