@@ -79,7 +79,7 @@ impl Watch {
         if self.level == Pressure::Calm {
             return self.relieved(at, gauge, now).into_iter().collect();
         }
-        let squeeze = squeeze(visit, gauge, settings, self.growth.full_in(gauge.free()));
+        let squeeze = squeeze(visit, gauge, settings, self.growth.full_in(gauge.free()).filter(|_| gauge.free() > 0));
         let mut events = Vec::new();
         let is_new = self.told.is_none();
         let fresh =

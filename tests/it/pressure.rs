@@ -105,6 +105,7 @@ fn a_limit_that_the_ilo_named_arms_the_rules() {
         let running = world.start();
         world.pass(300).await;
         assert_eq!(world.heard("ilo.full").len(), 1, "our login was refused: {}", world.story());
+        assert!(matches!(world.heard("ilo.full").as_slice(), [Event::IloRefusedUs { .. }]));
         world.sky.ilo("r1").end(&crowd[0]);
         world.pass(60).await;
         assert_eq!(world.ours("r1"), 1, "we waited in line: {}", world.story());
