@@ -95,6 +95,7 @@ pub fn fleet(
         settings: Arc::new(settings),
         observing: opened.observing.then(|| STATE_LOST.to_owned()),
         remembered: opened.remembered,
+        ended_lately: opened.ended_lately,
         transport: Https::new(),
         state: opened.state,
         state_path: places.state.display().to_string(),

@@ -112,6 +112,8 @@ pub struct Start<T, S> {
     pub observing: Option<String>,
     /// What the state remembers.
     pub remembered: BTreeMap<IloName, Memory>,
+    /// The iLOs of the deletions of the minute before, one for each: they count for the caps.
+    pub ended_lately: Vec<IloName>,
     /// The way to iLOs.
     pub transport: T,
     /// What must outlive us.
@@ -136,7 +138,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             state: start.state,
             clock: start.clock,
             in_force: receiver,
-            budget: Arc::new(Mutex::new(Budget::default())),
+            budget: Arc::new(Mutex::new(Budget::after(start.ended_lately))),
             started: Instant::now(),
         };
         let mut fleet = Self {
@@ -241,6 +243,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             target: Arc::clone(&target),
             memory,
             may_log_in: !has_door,
+            is_failing: slot.told.is_failing(),
             may_end: slot.no_end_before.is_none_or(|until| until <= now),
             witness: std::mem::take(&mut slot.witness),
             noted: std::mem::take(&mut slot.noted),

@@ -34,6 +34,13 @@ pub(super) struct Told {
     clock: Option<Duration>,
 }
 
+impl Told {
+    /// Whether the last visit failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failures > 0
+    }
+}
+
 /// What one visit adds to the heartbeat.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {

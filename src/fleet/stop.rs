@@ -61,6 +61,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             target,
             memory,
             may_log_in: false,
+            is_failing: false,
             may_end: false,
             witness: Witness::default(),
             noted: BTreeSet::new(),

@@ -15,6 +15,12 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// A budget at a start: what was deleted in the minute before counts as deleted now, one for each name, or a
+    /// daemon that is killed again and again would know no bound.
+    pub fn after(ended_lately: Vec<IloName>) -> Self {
+        Self { spent: ended_lately.into_iter().map(|ilo| (Duration::ZERO, ilo)).collect() }
+    }
+
     /// Takes one deletion on `ilo` out of the budget, or tells the cap that forbids it.
     pub fn take(&mut self, caps: &Caps, ilo: &IloName, now: Duration) -> Result<(), Cap> {
         while self.spent.front().is_some_and(|(at, _)| now.saturating_sub(*at) >= MINUTE) {
@@ -34,6 +40,16 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_start_does_not_fill_it() {
+        let caps = Caps { per_ilo_minute: 2, ..Caps::default() };
+        let (a, b) = (IloName::new("a"), IloName::new("b"));
+        let mut budget = Budget::after(vec![a.clone(), b.clone(), a.clone()]);
+        assert_eq!(budget.take(&caps, &a, Duration::from_secs(59)), Err(Cap::IloMinute));
+        assert_eq!(budget.take(&caps, &b, Duration::from_secs(59)), Ok(()));
+        assert_eq!(budget.take(&caps, &a, Duration::from_secs(60)), Ok(()));
+    }
 
     #[test]
     fn in_any_minute_no_more_than_the_caps_go() {

@@ -206,7 +206,7 @@ fn decide(rule: &Rule, seen: &Observation, around: &Circumstances<'_>, verdicts:
 /// Whether a session is among the `kept` with the latest access of its owner, origin and kind. One whose
 /// access is unknown or contradictory may be, and takes no other one's place.
 fn is_among_latest(seen: &Observation, session: &Session, kept: usize) -> bool {
-    let access = |session: &Session| sound_now(seen, session).and(session.access);
+    let access = |session: &Session| sound_now(seen, session).and(session.proven_access());
     let Some(used) = access(session) else { return kept > 0 };
     let is_later =
         |other: &Session| access(other).is_some_and(|other_used| (other_used, &other.id) > (used, &session.id));

@@ -17,6 +17,8 @@ pub(super) const GAPS: u32 = 3;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Witness {
     watched: BTreeMap<SessionId, Watched>,
+    /// The iLO's now at the last look at the whole table.
+    looked_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,7 @@ impl Witness {
     pub fn watch(&mut self, seen: &Observation, now: Duration) {
         if seen.extent == Extent::Whole {
             self.watched.retain(|id, _| seen.sessions.iter().any(|session| session.id == *id));
+            self.looked_at = seen.clock.now().or(self.looked_at);
         }
         for session in &seen.sessions {
             let new = || Watched { access: session.access, since: now, longest_gap: None };
@@ -47,6 +50,16 @@ impl Witness {
             watched.longest_gap = watched.longest_gap.max(Some(gap));
             (watched.access, watched.since) = (session.access, now);
         }
+    }
+
+    /// The iLO's now at the last look at the whole table.
+    pub fn looked_at(&self) -> Option<Timestamp> {
+        self.looked_at
+    }
+
+    /// Whether a session was there then.
+    pub fn knows(&self, id: &SessionId) -> bool {
+        self.watched.contains_key(id)
     }
 
     /// The longest time between two moves of a session's access time that we saw.

@@ -168,6 +168,11 @@ impl<'a, T: Transport> Ilo<'a, T> {
         Instant::now() + delay + self.patience.total <= self.deadline
     }
 
+    /// Allows so much more time for all of it.
+    pub fn allow(&mut self, more: Duration) {
+        self.deadline += more;
+    }
+
     /// Logs in, once. The iLO may delay its answer by `delay` beyond what it needs.
     pub async fn log_in(&self, credential: &Credential, delay: Duration) -> Result<Login, LoginError> {
         let mut request = Request::new(login_body(credential));

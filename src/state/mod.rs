@@ -26,10 +26,16 @@ pub struct Memory {
     pub intents: Vec<Intent>,
     /// Sessions that were ours and that we hold no more: they may still be in the table.
     pub former: Vec<Former>,
+    /// Where all that follows was learned. It says nothing about another iLO.
+    pub place: Option<Authority>,
     /// Whether it expands collections; `None` where it was not tried.
     pub expands: Option<bool>,
     /// Its clock less the host's, in seconds, at the last visit.
     pub clock_offset_s: Option<i64>,
+    /// Its now at a look at the whole table, not long ago ...
+    pub looked_at: Option<Timestamp>,
+    /// ... and who was there then.
+    pub known: Vec<SessionId>,
     /// Sessions that were there when its clock jumped: their times are of two clocks and prove nothing.
     pub suspects: Vec<SessionId>,
     /// The entries in its table when it named its limit by refusing a login.
@@ -111,6 +117,9 @@ pub enum Settled {
     HeldBack(&'static str),
 }
 
+/// Deletions of so many seconds before a start count for the caps: a minute, by clocks of whole seconds.
+const CAPPED_S: i64 = 61;
+
 /// Why the state could not be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unwritable(pub String);
@@ -146,6 +155,15 @@ impl Memory {
         self.held.as_ref().is_none_or(Held::is_sound)
             && self.intents.iter().all(Intent::is_sound)
             && self.former.iter().all(Former::is_sound)
+            && self.place.as_ref().is_none_or(is_place)
+    }
+
+    /// Forgets what was learned about another place.
+    pub fn move_to(&mut self, authority: &Authority) {
+        if self.place.as_ref() != Some(authority) {
+            let Self { held, intents, former, .. } = std::mem::take(self);
+            *self = Self { held, intents, former, place: Some(authority.clone()), ..Self::default() };
+        }
     }
 }
 

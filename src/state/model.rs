@@ -5,8 +5,9 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Memory, Record, RecordId, Settled, State, Unwritable, keepable};
+use super::{CAPPED_S, Memory, Record, RecordId, Settled, State, Unwritable, keepable};
 use crate::settings::IloName;
+use crate::time::Timestamp;
 
 /// A state whose clones share what they keep. Each call is a commit of its own, so there is never anything
 /// that was answered and could get lost.
@@ -81,6 +82,16 @@ impl Model {
     /// What a restart would read.
     pub fn remembered(&self) -> BTreeMap<IloName, Memory> {
         self.process().disk.memories.clone()
+    }
+
+    /// The iLOs of the deletions of the last minute, one for each, at a start at `now`.
+    pub fn ended_lately(&self, now: Timestamp) -> Vec<IloName> {
+        let from_s = now.unix_s().saturating_sub(CAPPED_S);
+        let was_sent = |settled: &Option<Settled>| !matches!(settled, Some(Settled::Spared(_) | Settled::HeldBack(_)));
+        let process = self.process();
+        let lately =
+            process.disk.records.iter().filter(|(record, settled)| record.at.unix_s() >= from_s && was_sent(settled));
+        lately.map(|(record, _)| record.ilo.clone()).collect()
     }
 
     /// Every record, in the order of its id, and how it ended.

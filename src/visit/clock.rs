@@ -9,8 +9,18 @@ use std::time::Duration;
 use crate::session::{Clock, Session, SessionId};
 use crate::time::Timestamp;
 
-/// Times that agree within this are the same: answers travel, and `Date` is in whole seconds.
+/// Times that agree within this can be true together: who sets an iLO's clock by hand may be minutes off.
 const TOLERANCE: Duration = Duration::from_secs(120);
+
+/// A change of the clock that is not worth a write: clocks drift by less between two visits.
+pub(super) const DRIFT_S: u64 = 2;
+
+/// A change of the clock that is a jump: more than it may have drifted since what is remembered, two readings in
+/// whole seconds, and the time that the answer was on its way. A rule may ask for half a minute of idleness, so a
+/// jump of that size must not go unseen.
+fn jump_tolerance_s(answer_took: Duration) -> u64 {
+    DRIFT_S + 1 + answer_took.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX - DRIFT_S - 1)
+}
 
 /// What one answer and the last visit tell about an iLO's clock.
 pub(super) struct Readings<'a> {
@@ -18,6 +28,8 @@ pub(super) struct Readings<'a> {
     pub(super) date: Option<Timestamp>,
     /// The host's clock when it came.
     pub(super) host_now: Timestamp,
+    /// How long it was asked for.
+    pub(super) answer_took: Duration,
     /// The iLO's clock less the host's, at the last visit.
     pub(super) last_offset_s: Option<i64>,
     /// How far the host's own clock stepped since then, against one that never steps.
@@ -49,7 +61,7 @@ pub(super) fn judge(readings: &Readings<'_>) -> Judgement {
     };
     let offset_s = date.unix_s().saturating_sub(readings.host_now.unix_s());
     let jump_s = readings.last_offset_s.map_or(0, |last| jump_s(offset_s, last, readings.host_step_s));
-    let jumped = jump_s > TOLERANCE.as_secs();
+    let jumped = jump_s > jump_tolerance_s(readings.answer_took);
     let clock = if jumped {
         Clock::Contradictory(format!("the clock jumped by {jump_s} s since the last visit"))
     } else {
@@ -107,6 +119,7 @@ mod tests {
         judge(&Readings {
             date: Some(Timestamp::from_unix_s(NOW)),
             host_now: Timestamp::from_unix_s(NOW - skew_s),
+            answer_took: Duration::from_millis(800),
             last_offset_s,
             host_step_s: 0,
             held: Some(&session("own", -3600, own_access_s)),
@@ -122,8 +135,8 @@ mod tests {
         for skew_s in [0, 5, -86_400, -800_000_000] {
             assert_eq!(judged(skew_s, Some(skew_s), 0, &other, false).clock, Clock::Sound(Timestamp::from_unix_s(NOW)));
         }
-        assert!(!judged(0, Some(120), 0, &other, false).jumped);
-        for last in [121, -121, 86_400] {
+        assert!(!judged(0, Some(4), 0, &other, false).jumped);
+        for last in [5, -5, 30, -121, 86_400] {
             let judgement = judged(0, Some(last), 0, &other, false);
             assert!(judgement.jumped && judgement.clock.now().is_none(), "{last}");
             assert_eq!(judgement.offset_s, Some(0));
@@ -169,6 +182,7 @@ mod tests {
         let readings = Readings {
             date: None,
             host_now: Timestamp::from_unix_s(NOW),
+            answer_took: Duration::ZERO,
             last_offset_s: Some(7),
             host_step_s: 0,
             held: None,

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{LoginOutcome, VisitError, Visitor};
 use crate::redfish::{Ended, Flashing, LoginError, Transport};
-use crate::session::{Extent, Kind, Observation, Session, SessionId};
+use crate::session::{Extent, Kind, Observation, Owner, Session, SessionId};
 use crate::state::{Former, Held, Intent, State, Unwritable};
 use crate::time::Timestamp;
 
@@ -79,20 +79,30 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     }
 
     async fn log_in(&mut self) -> Result<Held, VisitError> {
-        let asked = Instant::now();
+        let (asked, host_asked) = (Instant::now(), self.world.clock.now());
         let root = self.ilo.root().await?;
         // Without its time no stray could ever be proven to be ours.
         let now = root.now.ok_or_else(|| VisitError::Nonsense(String::from("the service root has no date")))?;
         if self.logins_wait(now) {
             return Err(VisitError::LoginsLost);
         }
-        // Somebody's wrong passwords make every login wait. A wait that the visit does not have time for would
-        // end in a lost reply, and perhaps in a session that nobody holds.
+        // Somebody's wrong passwords make every login wait, until a right one comes. A wait that the visit does not
+        // have time for would end in a lost reply, and perhaps in a session that nobody holds. So it gets the time,
+        // but not on a place of the healthy.
+        if self.is_failing {
+            self.ilo.allow(root.login_delay);
+        }
         if !self.ilo.has_time_for(root.login_delay) {
             let why = format!("its logins wait {} s after wrong passwords", root.login_delay.as_secs());
             return Err(VisitError::Busy(Some(root.login_delay), why));
         }
         self.intend(now, asked.elapsed() + root.login_delay).await?;
+        // The host may have slept since, and then the span on disk is over. A step of its clock only looks so.
+        let passed = self.world.clock.now().distance(host_asked);
+        if passed > asked.elapsed() + LATE_LOGIN {
+            self.memory.intents.pop();
+            return Err(VisitError::Busy(None, format!("{} s passed on the way to its login", passed.as_secs())));
+        }
         let answer = self.ilo.log_in(&self.target.credential, root.login_delay).await;
         let outcome = match answer {
             Ok(login) => {
@@ -215,13 +225,17 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         strays
     }
 
+    /// Whoever else uses our account does not come from where we come from.
     fn explained_by(&self, intent: &Intent, seen: &Observation) -> Vec<SessionId> {
+        let from = seen.sessions.iter().find(|session| session.id == seen.own.held).and_then(|own| own.origin);
         let could_be = seen.sessions.iter().filter(|session| {
             intent.authority == self.target.authority
                 && session.id != seen.own.held
                 && !session.mine
                 && session.kind == Kind::Rest
                 && session.owner.as_ref() == Some(&intent.account)
+                && session.origin.is_some()
+                && session.origin == from
                 && session.login.is_some_and(|login| login >= intent.from && login <= intent.to)
                 && !self.was_ours(session)
         });
@@ -240,22 +254,29 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     }
 
     /// Drops what can prove nothing any more here: sessions that are gone, and intents whose time is over and
-    /// that left no session.
+    /// that left no session. What the iLO does not tell today, it may tell tomorrow.
     fn forget_proofs(&mut self, seen: &Observation) {
-        let ended: Vec<&SessionId> = self.strays.iter().map(|(id, _)| id).collect();
-        let there = |id: &SessionId| !ended.contains(&id) && seen.sessions.iter().any(|session| session.id == *id);
+        let left = || seen.sessions.iter().filter(|session| !self.strays.iter().any(|(id, _)| *id == session.id));
         let here = &self.target.authority;
+        let may_be = |account: &Owner, session: &Session| session.owner.as_ref().is_none_or(|owner| owner == account);
         let still = |former: &&Former| {
             former.authority != *here
-                || there(&former.session) && seen.sessions.iter().any(|session| self.is_former(former, session))
+                || left().any(|session| session.id == former.session && may_be(&former.account, session))
         };
         let former: Vec<Former> = self.memory.former.iter().filter(still).cloned().collect();
         let Some(now) = seen.clock.now() else {
             self.memory.former = former;
             return;
         };
+        let may_be_of = |intent: &Intent, session: &Session| {
+            matches!(session.kind, Kind::Rest | Kind::Unknown)
+                && may_be(&intent.account, session)
+                && session.login.is_none_or(|login| login >= intent.from && login <= intent.to)
+                && session.id != seen.own.held
+                && !self.was_ours(session)
+        };
         let open = |intent: &&Intent| {
-            intent.authority != *here || now <= intent.to || self.explained_by(intent, seen).iter().any(there)
+            intent.authority != *here || now <= intent.to || left().any(|session| may_be_of(intent, session))
         };
         let intents: Vec<Intent> = self.memory.intents.iter().filter(open).cloned().collect();
         self.memory.intents = intents;

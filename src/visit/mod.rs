@@ -65,6 +65,8 @@ pub struct Errand {
     pub memory: Memory,
     /// Whether a login may be sent, if one is needed.
     pub may_log_in: bool,
+    /// Whether the last visit failed, so that this one is on a place of the sick.
+    pub is_failing: bool,
     /// Whether others' sessions may be ended: not where the iLO said lately that our account may not.
     pub may_end: bool,
     /// What was seen of its sessions before.
@@ -229,6 +231,7 @@ struct Visitor<'a, T, S> {
     /// The login that was made in this visit.
     fresh: Option<Intent>,
     may_log_in: bool,
+    is_failing: bool,
     login: Option<LoginOutcome>,
     strays: Vec<(SessionId, String)>,
     unwritable: Option<Unwritable>,
@@ -271,6 +274,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
             memory: errand.memory,
             fresh: None,
             may_log_in: errand.may_log_in,
+            is_failing: errand.is_failing,
             login: None,
             strays: Vec::new(),
             unwritable: None,
@@ -284,6 +288,10 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
     }
 
     async fn poll(&mut self, may_end: bool) -> Result<Visit, VisitError> {
+        if self.memory.place.as_ref() != Some(&self.target.authority) {
+            self.memory.move_to(&self.target.authority);
+            self.host_zero_s = None;
+        }
         let seen = self.observe().await?;
         let plan = self.plan(&seen);
         Ok(self.reap(seen, plan, may_end).await)

@@ -2,15 +2,36 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::clock::{self, Judgement, Readings};
 use super::{VisitError, Visitor};
 use crate::policy;
 use crate::redfish::{Collection, IloError, Member, Seen, Transport};
-use crate::session::{Extent, Observation, Own, Session};
+use crate::session::{Clock, Extent, Observation, Own, Session};
 use crate::state::{Held, State};
+use crate::time::Timestamp;
 
 /// How soon after a refused login the entries in a table tell its limit. Later, too many may have ended.
 const REFUSAL_TELLS: Duration = Duration::from_secs(120);
+
+/// The host's clock is compared with that of an answer that came within this.
+const TELLS_TIME: Duration = Duration::from_secs(1);
+
+/// Two readings of one clock in whole seconds, and what it may have drifted in between.
+const READINGS: Duration = Duration::from_secs(3);
+
+/// How often it is written down who is on.
+const REMEMBER_EVERY: Duration = Duration::from_secs(600);
+
+/// The host's clock when an answer came.
+struct Answered {
+    host_now: Timestamp,
+    /// What the host's clock showed when the loop began, reckoned back.
+    host_zero_s: i64,
+    /// How long the answer was asked for.
+    took: Duration,
+}
 
 /// The most members that are asked for one by one, where an iLO does not expand.
 const LINKS_MAX: usize = 64;
@@ -20,18 +41,21 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// on the way.
     pub(super) async fn observe(&mut self) -> Result<Observation, VisitError> {
         let held = self.door().await?;
+        let asked = Instant::now();
         let seen = self.collection(&held).await.map_err(|error| self.failed(error))?;
+        let answered =
+            Answered { host_now: self.world.clock.now(), host_zero_s: self.host_zero_now_s(), took: asked.elapsed() };
         let Seen { now, collection: Collection { members, mut extent } } = seen;
         let sessions = self.whole(&held, members, &mut extent).await?;
         let own = sessions.iter().find(|session| session.id == held.session).cloned();
         if own.is_none() && extent == Extent::Whole {
             extent = Extent::Cut(String::from("our own session is not in the collection"));
         }
-        let judgement = self.judge(now, own.as_ref(), &sessions);
+        let judgement = self.judge(now, &answered, own.as_ref(), &sessions);
         let clock = judgement.clock.clone();
         // A part of the table does not tell who was there when the clock jumped, nor who is gone.
         if extent == Extent::Whole {
-            self.learn(&judgement, &sessions);
+            self.learn(&judgement, &answered, now, &sessions);
         }
         let shown = own.and_then(|own| own.owner);
         let accounts = [Some(self.account()), Some(held.account.clone()), shown].into_iter().flatten().collect();
@@ -88,12 +112,19 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         Ok(sessions)
     }
 
-    fn judge(&self, date: Option<crate::time::Timestamp>, own: Option<&Session>, sessions: &[Session]) -> Judgement {
+    fn judge(
+        &self,
+        date: Option<Timestamp>,
+        answered: &Answered,
+        own: Option<&Session>,
+        sessions: &[Session],
+    ) -> Judgement {
         clock::judge(&Readings {
             date,
-            host_now: self.world.clock.now(),
+            host_now: answered.host_now,
+            answer_took: answered.took,
             last_offset_s: self.memory.clock_offset_s,
-            host_step_s: self.host_zero_s.map_or(0, |last| self.host_zero_now_s().saturating_sub(last)),
+            host_step_s: self.host_zero_s.map_or(0, |last| answered.host_zero_s.saturating_sub(last)),
             held: own,
             others: sessions,
             suspects: &self.memory.suspects,
@@ -121,22 +152,48 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     }
 
     /// Keeps the clock's offset, and after a jump the names of those whose times are of the clock before.
-    fn learn(&mut self, judgement: &Judgement, sessions: &[Session]) {
-        /// A change that is not worth a write.
-        const DRIFT_S: u64 = 5;
-        self.host_zero_s = Some(self.host_zero_now_s());
+    fn learn(&mut self, judgement: &Judgement, answered: &Answered, date: Option<Timestamp>, sessions: &[Session]) {
+        self.host_zero_s = Some(answered.host_zero_s);
         let known = self.memory.clock_offset_s.zip(judgement.offset_s);
-        if known.is_none_or(|(known, now)| known.abs_diff(now) > DRIFT_S) {
+        // An answer that was long on its way tells the offset badly; what is known well is kept.
+        let tells = judgement.jumped || answered.took <= TELLS_TIME;
+        if known.is_none_or(|(known, now)| tells && known.abs_diff(now) > clock::DRIFT_S) {
             self.memory.clock_offset_s = judgement.offset_s;
         }
         self.jumped = judgement.jumped;
         if judgement.jumped {
             self.memory.suspects = sessions.iter().map(|session| session.id.clone()).collect();
-            // An intent is a span on the clock that is no more.
+            // A span that the clock will show again proves nothing.
             let here = &self.target.authority;
-            self.memory.intents.retain(|intent| intent.authority != *here);
+            self.memory.intents.retain(|intent| intent.authority != *here || date.is_some_and(|now| now > intent.to));
         } else {
             self.memory.suspects.retain(|id| sessions.iter().any(|session| session.id == *id));
+            let strangers = sessions.iter().filter(|session| self.is_of_another_clock(session));
+            let strangers: Vec<_> = strangers.map(|session| session.id.clone()).collect();
+            self.memory.suspects.extend(strangers);
+        }
+        if let Clock::Sound(now) = judgement.clock {
+            self.remember_who_is_on(now, sessions);
+        }
+    }
+
+    /// Whether a session claims to be older than our last look at the whole table, where it was not: it logged in
+    /// while the clock stood elsewhere. After a reset an iLO may have the time of its battery, or of 2001, until the
+    /// network tells it better; who logs in meanwhile looks idle for hours, or years, from then on.
+    fn is_of_another_clock(&self, session: &Session) -> bool {
+        let (looked_at, was_there) = match self.witness.looked_at() {
+            Some(looked_at) => (Some(looked_at), self.witness.knows(&session.id)),
+            None => (self.memory.looked_at, self.memory.known.contains(&session.id)),
+        };
+        let is_older = looked_at.zip(session.login).is_some_and(|(looked_at, login)| login.plus(READINGS) < looked_at);
+        is_older && !was_there && !self.memory.suspects.contains(&session.id)
+    }
+
+    /// For the next start; now and then is enough.
+    fn remember_who_is_on(&mut self, now: Timestamp, sessions: &[Session]) {
+        if self.memory.looked_at.is_none_or(|then| then.distance(now) >= REMEMBER_EVERY) {
+            self.memory.looked_at = Some(now);
+            self.memory.known = sessions.iter().map(|session| session.id.clone()).collect();
         }
     }
 }

@@ -303,6 +303,7 @@ impl World {
             settings: Arc::new(self.settings.clone()),
             observing: self.observing.clone(),
             remembered: self.state.remembered(),
+            ended_lately: self.state.ended_lately(clock.now()),
             transport: sky,
             state: self.state.clone(),
             state_path: String::from("state"),

@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 
 use self::ground::Ground;
 pub use self::ground::OpenError;
-use super::{Memory, Record, RecordId, Settled, State, Unwritable, keepable};
+use super::{CAPPED_S, Memory, Record, RecordId, Settled, State, Unwritable, keepable};
 use crate::settings::IloName;
 use crate::time::Timestamp;
 
@@ -46,6 +46,8 @@ pub struct Opened {
     pub thread: StateThread,
     /// What is remembered of each iLO; none is there of which nothing is remembered.
     pub remembered: BTreeMap<IloName, Memory>,
+    /// The iLOs of the deletions of the last minute, one for each: they count for the caps.
+    pub ended_lately: Vec<IloName>,
     /// The state, or a part of it, was lost.
     pub reset: Option<Reset>,
     /// It was lost now or at an earlier start, and no person has said [`Sqlite::resume`] since: nothing may be
@@ -101,12 +103,16 @@ impl Sqlite {
         let ground = Ground::take(directory)?;
         let (found, reset) = ground.database(now)?;
         let path = ground.database_path();
+        let a_minute_ago = Timestamp::from_unix_s(now.unix_s().saturating_sub(CAPPED_S));
+        let ended_lately = rows::sent_since(&found.database, a_minute_ago)
+            .map_err(|error| OpenError::unwritable(&path, &io::Error::other(error)))?;
         let desk = Desk::new(found.database, ground).map_err(|error| OpenError::unwritable(&path, &error))?;
         let (jobs, queue) = channel();
         let thread = Builder::new().name(String::from("state")).spawn(move || desk.work(&queue));
         let thread = StateThread(thread.map_err(|error| OpenError::unwritable(&path, &error))?);
         let remembered = found.memories;
-        Ok(Opened { state: Self { jobs }, thread, remembered, reset, observing: found.observing })
+        let observing = found.observing;
+        Ok(Opened { state: Self { jobs }, thread, remembered, ended_lately, reset, observing })
     }
 
     /// A person says that deleting may go on after the state was lost.

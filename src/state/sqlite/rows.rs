@@ -13,7 +13,7 @@ use rusqlite::{Connection, Row, params, params_from_iter};
 use crate::secret::Secret;
 use crate::session::{Owner, SessionId};
 use crate::settings::{Authority, IloName};
-use crate::state::{Former, Held, Intent, Memory, Record, RecordId, Settled, Unwritable, is_name};
+use crate::state::{Former, Held, Intent, Memory, Record, RecordId, Settled, Unwritable, is_name, is_place};
 use crate::time::Timestamp;
 
 /// Marks a database as ours in its header: `iLOr`.
@@ -33,8 +33,11 @@ CREATE TABLE former (ilo TEXT NOT NULL, session TEXT NOT NULL, account TEXT NOT 
 CREATE INDEX former_by_ilo ON former (ilo);
 CREATE TABLE suspects (ilo TEXT NOT NULL, session TEXT NOT NULL, seal BLOB NOT NULL) STRICT;
 CREATE INDEX suspects_by_ilo ON suspects (ilo);
-CREATE TABLE learned (ilo TEXT PRIMARY KEY, expands INTEGER, clock_offset_s INTEGER, limit_seen INTEGER,
-    most_used INTEGER NOT NULL, refused_at_s INTEGER, seal BLOB NOT NULL) STRICT;
+CREATE TABLE known (ilo TEXT NOT NULL, session TEXT NOT NULL, seal BLOB NOT NULL) STRICT;
+CREATE INDEX known_by_ilo ON known (ilo);
+CREATE TABLE learned (ilo TEXT PRIMARY KEY, host TEXT NOT NULL, port INTEGER NOT NULL, expands INTEGER,
+    clock_offset_s INTEGER, limit_seen INTEGER, most_used INTEGER NOT NULL, refused_at_s INTEGER,
+    looked_at_s INTEGER, seal BLOB NOT NULL) STRICT;
 CREATE TABLE deletions (id INTEGER PRIMARY KEY, at_s INTEGER NOT NULL, ilo TEXT NOT NULL, group_name TEXT NOT NULL,
     session TEXT NOT NULL, owner TEXT, origin TEXT, kind TEXT NOT NULL, user_type TEXT NOT NULL, age_s INTEGER,
     idle_s INTEGER, login_s INTEGER, access_s INTEGER, rule TEXT NOT NULL, why TEXT NOT NULL, used INTEGER NOT NULL,
@@ -43,7 +46,7 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 ";
 
 /// The tables of which a [`Memory`] is put together.
-const MEMORY_TABLES: [&str; 5] = ["held", "intents", "former", "suspects", "learned"];
+const MEMORY_TABLES: [&str; 6] = ["held", "intents", "former", "suspects", "known", "learned"];
 
 /// Replaces what is remembered of `ilo`.
 pub(super) fn save(db: &Connection, ilo: &IloName, memory: &Memory) -> rusqlite::Result<()> {
@@ -64,10 +67,16 @@ pub(super) fn save(db: &Connection, ilo: &IloName, memory: &Memory) -> rusqlite:
     for session in &memory.suspects {
         put(db, "suspects", &[&ilo, &session.to_string()])?;
     }
-    let Memory { expands, clock_offset_s, limit_seen, most_used, refused_at, .. } = memory;
-    let (limit_seen, refused_at_s) = (limit_seen.map(count), refused_at.map(Timestamp::unix_s));
-    if expands.is_some() || clock_offset_s.is_some() || limit_seen.is_some() || *most_used > 0 || refused_at.is_some() {
-        let learned: [&dyn ToSql; 6] = [&ilo, expands, clock_offset_s, &limit_seen, &count(*most_used), &refused_at_s];
+    for session in &memory.known {
+        put(db, "known", &[&ilo, &session.to_string()])?;
+    }
+    if let Some(Authority { host, port }) = &memory.place {
+        let unix_s = |time: Option<Timestamp>| time.map(Timestamp::unix_s);
+        let (limit_seen, most_used) = (memory.limit_seen.map(count), count(memory.most_used));
+        let (refused_at_s, looked_at_s) = (unix_s(memory.refused_at), unix_s(memory.looked_at));
+        let Memory { expands, clock_offset_s, .. } = memory;
+        let learned: [&dyn ToSql; 9] =
+            [&ilo, host, port, expands, clock_offset_s, &limit_seen, &most_used, &refused_at_s, &looked_at_s];
         put(db, "learned", &learned)?;
     }
     Ok(())
@@ -180,6 +189,15 @@ pub(super) fn settle(db: &Connection, id: RecordId, settled: &Settled) -> Result
     }
 }
 
+/// The iLOs of those deletions, one for each, that may have been sent at `from` or later. A clock that was set back
+/// since makes more of them.
+pub(super) fn sent_since(db: &Connection, from: Timestamp) -> rusqlite::Result<Vec<IloName>> {
+    let mut query =
+        db.prepare("SELECT ilo FROM deletions WHERE at_s >= ? AND settled NOT IN ('spared', 'held_back')")?;
+    let names = query.query_map([from.unix_s()], |row| Ok(IloName::new(&row.get::<_, String>(0)?)))?;
+    names.collect()
+}
+
 /// Keeps the `keep` newest records.
 pub(super) fn trim(db: &Connection, keep: i64) -> rusqlite::Result<()> {
     db.execute("DELETE FROM deletions WHERE id <= (SELECT max(id) FROM deletions) - ?1", [keep]).map(|_| ())
@@ -222,12 +240,18 @@ impl Remembered {
             memory.suspects.push(SessionId::read(&row.text(1)?));
             Some(())
         })?;
+        read.each(db, "known", |row, memory| {
+            memory.known.push(SessionId::read(&row.text(1)?));
+            Some(())
+        })?;
         read.each(db, "learned", |row, memory| {
-            memory.expands = row.number(1).map(|expands| expands != 0);
-            memory.clock_offset_s = row.number(2);
-            memory.limit_seen = row.number(3).and_then(|limit| usize::try_from(limit).ok());
-            memory.most_used = usize::try_from(row.number(4)?).ok()?;
-            memory.refused_at = row.number(5).map(Timestamp::from_unix_s);
+            memory.place = Some(Some(row.authority(1)?).filter(is_place)?);
+            memory.expands = row.number(3).map(|expands| expands != 0);
+            memory.clock_offset_s = row.number(4);
+            memory.limit_seen = row.number(5).and_then(|limit| usize::try_from(limit).ok());
+            memory.most_used = usize::try_from(row.number(6)?).ok()?;
+            memory.refused_at = row.number(7).map(Timestamp::from_unix_s);
+            memory.looked_at = row.number(8).map(Timestamp::from_unix_s);
             Some(())
         })?;
         Ok(read)

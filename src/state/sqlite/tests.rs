@@ -57,6 +57,7 @@ fn memory(number: usize) -> Memory {
         }),
         intents: vec![intent(-5, 7), intent(1_795_000_000, 1_795_000_060)],
         former: ["b", "a", "a"].map(former).to_vec(),
+        place: Some(place()),
         expands: Some(false),
         clock_offset_s: Some(-86_400),
         limit_seen: Some(12),

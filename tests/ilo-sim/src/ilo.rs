@@ -141,6 +141,14 @@ impl Ilo {
         self.table.admit(now, shown, session, &mut self.chance).id.clone()
     }
 
+    /// The same, under an id of one's choice: an iLO may give an id again that it gave before. Whoever has it
+    /// now loses it.
+    pub fn admit_as(&mut self, id: &SessionId, now: Moment, session: SessionSpec) {
+        self.table.end(id);
+        let fresh = self.admit(now, session);
+        self.table.rename(&fresh, id);
+    }
+
     /// Uses a session, as its owner would. Returns whether it was there.
     pub fn touch(&mut self, id: &SessionId, now: Moment) -> bool {
         self.table.expire(now, self.spec.session_timeout_min);

@@ -178,6 +178,12 @@ impl Table {
         self.places.iter_mut().find_map(|place| place.take_if(|session| session.id == *id))
     }
 
+    pub(crate) fn rename(&mut self, id: &SessionId, to: &SessionId) {
+        if let Some(session) = self.places.iter_mut().flatten().find(|session| session.id == *id) {
+            session.id = to.clone();
+        }
+    }
+
     pub(crate) fn clear(&mut self) {
         self.places.clear();
     }

@@ -1,0 +1,60 @@
+//! What the world does between two requests: somebody comes back at the worst moment.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::Request;
+use ilo_sim::{Moment, SessionId, SessionSpec};
+
+use crate::script::Deed;
+use crate::world::{Inner, OURS};
+
+/// Who takes what becomes free.
+const STRANGER: &str = "carol";
+const STRANGER_AT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 77));
+
+/// It happens just before the iLO handles this request.
+pub(crate) fn happen(inner: &mut Inner, now: Moment, number: usize, request: &Request<Bytes>, deed: Deed) {
+    let path = request.uri().path().trim_end_matches('/');
+    let id = SessionId::from(path.rsplit('/').next().unwrap_or_default());
+    let site = &mut inner.sites[number];
+    let is_theirs = |id: &SessionId| site.ilo.session(id, now).is_some_and(|session| session.owner != OURS);
+    match deed {
+        Deed::Use if is_theirs(&id) => {
+            site.ilo.touch(&id, now);
+            inner.oracle.came_back(number, &id);
+        }
+        Deed::Use => {
+            let all: Vec<SessionId> =
+                site.ilo.sessions(now).filter(|one| one.owner != OURS).map(|one| one.id.clone()).collect();
+            for id in all {
+                site.ilo.touch(&id, now);
+            }
+        }
+        Deed::End if is_theirs(&id) => {
+            site.ilo.end(&id);
+        }
+        Deed::Reuse if is_theirs(&id) => {
+            site.ilo.admit_as(&id, now, SessionSpec::rest(STRANGER, STRANGER_AT));
+            inner.oracle.came_back(number, &id);
+        }
+        Deed::End | Deed::Reuse => {}
+        Deed::Fill => {
+            while site.ilo.sessions(now).count() < site.script.limit {
+                site.ilo.admit(now, SessionSpec::rest(STRANGER, STRANGER_AT));
+            }
+        }
+        Deed::EndOurs => {
+            let ours: Vec<SessionId> =
+                site.ilo.sessions(now).filter(|one| one.owner == OURS).map(|one| one.id.clone()).collect();
+            for id in ours {
+                site.ilo.end(&id);
+            }
+        }
+        Deed::Flash => {
+            site.flash(true);
+            inner.orders.push_back((deed, number));
+        }
+        Deed::Observe | Deed::Protect | Deed::Stop => inner.orders.push_back((deed, number)),
+    }
+}

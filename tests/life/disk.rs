@@ -1,0 +1,76 @@
+//! The host's disk: the second seam. What was committed survives a kill, and the oracle reads along.
+
+use std::time::Duration;
+
+use ilo_reaper::settings::IloName;
+use ilo_reaper::state::model::Model;
+use ilo_reaper::state::{Memory, Record, RecordId, Settled, State, Unwritable};
+
+use crate::script::CrashAt;
+use crate::world::World;
+
+/// The state as one life of the daemon has it.
+#[derive(Clone)]
+pub(crate) struct Disk {
+    pub(crate) world: World,
+    pub(crate) model: Model,
+    pub(crate) life: u64,
+}
+
+impl Disk {
+    /// The state of the next life.
+    pub(crate) fn restarted(&self, life: u64) -> Self {
+        Self { world: self.world.clone(), model: self.model.restarted(), life }
+    }
+
+    pub(crate) fn fill(&self, is_full: bool) {
+        self.model.fail(is_full);
+    }
+
+    pub(crate) fn slow(&self, pace: Duration) {
+        self.model.slow(pace);
+    }
+
+    /// One more commit: whether the kill comes here is seen to now.
+    fn count(&self) {
+        let mut inner = self.world.lock();
+        let Some(CrashAt::Commit { number, is_after }) = inner.crash else { return };
+        if number > 1 {
+            inner.crash = Some(CrashAt::Commit { number: number - 1, is_after });
+            return;
+        }
+        if is_after {
+            self.model.crash_after_next_commit();
+        } else {
+            self.model.crash_before_next_commit();
+        }
+        inner.die(&self.world.urgent);
+    }
+
+    fn read_along(&self, read: impl FnOnce(&mut crate::oracle::Oracle)) {
+        read(&mut self.world.lock().oracle);
+    }
+}
+
+impl State for Disk {
+    async fn save(&self, ilo: &IloName, memory: &Memory) -> Result<(), Unwritable> {
+        self.count();
+        self.model.save(ilo, memory).await?;
+        self.read_along(|oracle| oracle.saved(ilo.as_str(), memory));
+        Ok(())
+    }
+
+    async fn record(&self, record: &Record) -> Result<RecordId, Unwritable> {
+        self.count();
+        let id = self.model.record(record).await?;
+        self.read_along(|oracle| oracle.recorded(id, record));
+        Ok(id)
+    }
+
+    async fn settle(&self, id: RecordId, settled: Settled) -> Result<(), Unwritable> {
+        self.count();
+        self.model.settle(id, settled.clone()).await?;
+        self.read_along(|oracle| oracle.settled(id, &settled));
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! What the oracle keeps about one iLO.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use ilo_sim::{Moment, Session, SessionId};
+
+/// Who truly was on, when the daemon was told who is.
+#[derive(Clone, Debug)]
+pub(crate) struct Picture {
+    pub(crate) at: Moment,
+    pub(crate) sessions: Vec<Session>,
+    /// All of them were told at once.
+    pub(crate) is_expanded: bool,
+    /// What was told was not whole, by its own words.
+    pub(crate) is_cut: bool,
+    /// Fields that spare were missing, of all.
+    pub(crate) is_vague: bool,
+}
+
+/// A second look at one session.
+#[derive(Clone, Debug)]
+pub(super) struct Look {
+    pub(super) sent: Moment,
+    pub(super) session: Session,
+    /// Fields that spare were missing.
+    pub(super) is_vague: bool,
+}
+
+/// A session of ours.
+#[derive(Clone, Debug)]
+pub(super) struct Ours {
+    pub(super) login: Moment,
+    pub(super) token: Option<String>,
+    /// Something happened that may have lost it: then there may be another one beside it for a while.
+    pub(super) is_excused: bool,
+    /// Something happened to the iLO's clock or our state that takes the proof away that it is ours.
+    pub(super) is_unprovable: bool,
+}
+
+/// One session, as the daemon could see it over several visits of one life.
+#[derive(Clone, Debug)]
+struct Seen {
+    access: Moment,
+    longest_gap: Option<Duration>,
+}
+
+/// The book of one iLO.
+#[derive(Default)]
+pub(super) struct Book {
+    /// Sessions that logins of ours made.
+    pub(super) ours: BTreeMap<SessionId, Ours>,
+    /// What the daemon was told in this visit.
+    pub(super) picture: Option<Picture>,
+    /// What it was told about the update service since then: at rest or not.
+    pub(super) asked: Option<bool>,
+    pub(super) looks: BTreeMap<SessionId, Look>,
+    /// Those that were told without a field that spares.
+    pub(super) vague: BTreeSet<SessionId>,
+    /// The DELETE on its way, its look's access, and whether its owner came in between.
+    pub(super) ending: Option<(SessionId, Moment, bool)>,
+    pub(super) ended_in_visit: usize,
+    seen: BTreeMap<SessionId, Seen>,
+    pub(super) under_way: usize,
+    /// When its clock was last set, or it was replaced.
+    pub(super) clock_set: Option<Moment>,
+    /// This life of the daemon was not told yet who is on.
+    pub(super) is_new: bool,
+    /// The configuration stopped to name it while we were there.
+    pub(super) has_left: bool,
+    /// A login was sent in this visit.
+    pub(super) logs_in: bool,
+    /// When the host's clock was last set.
+    pub(super) host_set: Option<Moment>,
+    /// When a login was last refused because the table is full.
+    pub(super) refused_full: Option<Moment>,
+    /// Logins since the daemon was last told who is on.
+    pub(super) logins_since: u32,
+    /// When the daemon was last told who is on.
+    pub(super) told_at: Option<Moment>,
+    /// When a DELETE was last forbidden to us.
+    pub(super) forbidden: Option<Moment>,
+}
+
+impl Book {
+    /// A new life of the daemon knows nothing of what the last one saw.
+    pub(super) fn forget(&mut self) {
+        self.picture = None;
+        self.looks.clear();
+        self.seen.clear();
+        (self.is_new, self.has_left) = (true, false);
+        self.under_way = 0;
+    }
+
+    pub(super) fn visit_begins(&mut self) {
+        (self.picture, self.asked) = (None, None);
+        self.looks.clear();
+        self.vague.clear();
+        self.ended_in_visit = 0;
+    }
+
+    /// The daemon is told who is on; where only links, it asks for each one next.
+    pub(super) fn sees(&mut self, picture: Picture, is_all: bool) {
+        if picture.is_vague {
+            self.vague.extend(picture.sessions.iter().map(|session| session.id.clone()));
+        }
+        if !picture.is_cut {
+            self.is_new = false;
+            // Where the next request is refused, the login was for nothing.
+            if !std::mem::take(&mut self.logs_in) {
+                self.logins_since = 0;
+            }
+            self.seen.retain(|id, _| picture.sessions.iter().any(|session| session.id == *id));
+        }
+        if is_all {
+            for session in &picture.sessions {
+                see(&mut self.seen, session);
+            }
+        }
+        self.picture = Some(picture);
+    }
+
+    /// The daemon is told about one session: for the first time in this visit, or for the last.
+    pub(super) fn looks(&mut self, look: Look) {
+        if look.is_vague {
+            self.vague.insert(look.session.id.clone());
+        }
+        if self.asked.is_some() {
+            self.looks.insert(look.session.id.clone(), look);
+            return;
+        }
+        see(&mut self.seen, &look.session);
+        if let Some(picture) = &mut self.picture {
+            let place = picture.sessions.iter().position(|session| session.id == look.session.id);
+            match place {
+                Some(place) => picture.sessions[place] = look.session,
+                None => picture.sessions.push(look.session),
+            }
+        }
+    }
+
+    /// The longest time between two accesses that the daemon could see.
+    pub(super) fn longest_gap(&self, id: &SessionId) -> Option<Duration> {
+        self.seen.get(id)?.longest_gap
+    }
+
+    /// Whose token it is; `None` where this iLO never gave it to us.
+    pub(super) fn owner_of(&self, token: &[u8]) -> Option<SessionId> {
+        let owns = |ours: &Ours| ours.token.as_ref().is_some_and(|own| own.as_bytes() == token);
+        self.ours.iter().find(|(_, ours)| owns(ours)).map(|(id, _)| id.clone())
+    }
+
+    pub(super) fn excuse_all(&mut self) {
+        self.ours.values_mut().for_each(|ours| ours.is_excused = true);
+    }
+}
+
+fn see(seen: &mut BTreeMap<SessionId, Seen>, session: &Session) {
+    let new = || Seen { access: session.access, longest_gap: None };
+    let seen = seen.entry(session.id.clone()).or_insert_with(new);
+    if session.access > seen.access {
+        let gap = session.access.since(seen.access);
+        // Two uses within a second look like one.
+        if gap >= Duration::from_secs(1) {
+            seen.longest_gap = seen.longest_gap.max(Some(gap));
+        }
+        seen.access = session.access;
+    }
+}

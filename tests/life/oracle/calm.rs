@@ -1,0 +1,129 @@
+//! When nothing goes wrong any more: whether everything was put right.
+
+use std::time::Duration;
+
+use ilo_sim::{Moment, Session};
+
+use super::truth::{self, Duty};
+use super::{Oracle, Picture};
+use crate::script::{ConfigScript, host};
+use crate::world::{OURS, Site};
+
+impl Oracle {
+    /// All has been calm for long enough.
+    pub(crate) fn judges(&mut self, now: Moment, sites: &[Site], is_running: bool) {
+        if !is_running {
+            return self.breaks("I13", String::from("the daemon does not run"));
+        }
+        self.at_rest(now, sites);
+        let config = (*self.now_in_force().config).clone();
+        for (number, site) in sites.iter().enumerate() {
+            let name = config.places.iter().position(|place| *place == number);
+            match name.and_then(|name| config.members[name]) {
+                Some(group) => self.judges_member(now, number, site, &config, group),
+                None => self.judges_stranger(now, number, site),
+            }
+        }
+    }
+
+    fn judges_member(&mut self, now: Moment, number: usize, site: &Site, config: &ConfigScript, group: usize) {
+        if self.may_wait(now, number, site, group) {
+            self.counts.excused += 1;
+            return;
+        }
+        let book = &self.books[number];
+        let every = Duration::from_secs(config.every_s);
+        let last = book.told_at.map_or(now.since(Moment(0)), |at| now.since(at));
+        if last > every * 2 + Duration::from_secs(60) {
+            return self.breaks("I13", format!("ilo-{number:02} was not visited for {} s", last.as_secs()));
+        }
+        let (all, provable) = {
+            let alive: Vec<_> = self.ours_alive(now, number, site).collect();
+            (alive.len(), alive.iter().filter(|(ours, _)| !ours.is_unprovable).count())
+        };
+        if all == 0 || provable > 1 {
+            return self
+                .breaks("I7", format!("{all} sessions of ours on ilo-{number:02}, {provable} of them provable"));
+        }
+        if let Some(what) = self.left_behind(now, number, site, config, group) {
+            self.breaks("I13", what);
+        }
+    }
+
+    /// The name in the configuration that an iLO goes by.
+    fn name_of(&self, number: usize) -> usize {
+        self.now_in_force().config.places.iter().position(|place| *place == number).unwrap_or(number)
+    }
+
+    fn judges_stranger(&mut self, now: Moment, number: usize, site: &Site) {
+        // Whoever left while we were down can't be proven to be who it was, and nobody sends it a token.
+        let has_left = self.books[number].has_left;
+        let kept = self.ours_alive(now, number, site).find(|(ours, _)| has_left && !ours.is_excused);
+        if let Some(what) = kept.map(|(_, session)| format!("{} on ilo-{number:02}, which left the fleet", session.id))
+        {
+            self.breaks("rule 2", format!("we still hold {what}"));
+        }
+    }
+
+    /// Reasons to leave an iLO alone for longer than a calm lasts.
+    fn may_wait(&self, now: Moment, number: usize, site: &Site, group: usize) -> bool {
+        let book = &self.books[number];
+        let within = |at: Option<Moment>, wait_s: u64| at.is_some_and(|at| now.since(at) < Duration::from_secs(wait_s));
+        let is_full = site.ilo.sessions(now).count() >= site.script.limit;
+        let (asked, way_ms) = (site.ilo.sessions(now).count() as u64 + 3, site.script.way_ms.1);
+        // One by one over a slow wire takes longer than a visit may.
+        let is_slow = site.expands_not() && asked * way_ms * 2 > self.now_in_force().config.visit_s * 1000;
+        is_slow
+            || is_full && within(book.refused_full, 180)
+            || book.logins_since >= 2
+            || self.records.intents_at(&host(number)) >= 2
+            || within(book.forbidden, 3700)
+            || self.passwords.may_wait(group, self.name_of(number))
+    }
+
+    /// A session that a rule covers beyond doubt, and that is still there.
+    fn left_behind(
+        &self,
+        now: Moment,
+        number: usize,
+        site: &Site,
+        config: &ConfigScript,
+        group: usize,
+    ) -> Option<String> {
+        let group = &config.groups[group];
+        let may_end = group.enforces && !self.now_in_force().observes && !site.script.is_operator;
+        // Where the caps are tight it takes longer, and I5 judges them.
+        let can_end = config.per_visit >= 2
+            && config.per_minute >= 20
+            && config.per_ilo_minute >= 4
+            && config.share_percent >= 20;
+        if !may_end || !can_end {
+            return None;
+        }
+        let picture = Picture {
+            at: now,
+            sessions: site.ilo.sessions(now).cloned().collect(),
+            is_expanded: true,
+            is_cut: false,
+            is_vague: false,
+        };
+        let ours = |session: &Session| session.owner.eq_ignore_ascii_case(OURS);
+        picture.sessions.iter().filter(|session| !ours(session)).find_map(|session| {
+            let duty = Duty {
+                picture: &picture,
+                session,
+                // A clock that was set leaves only what was seen to stand still.
+                from: self.books[number].clock_set.or(self.books[number].host_set).map(|_| self.born_at),
+                longest_gap: self.books[number].longest_gap(&session.id),
+                margin: Duration::from_secs(2 * config.every_s + 300),
+            };
+            truth::must_go(&duty, group).map(|rule| {
+                format!(
+                    "{} on ilo-{number:02}, idle for {} s, is covered by r{rule} and still there",
+                    session.id,
+                    now.since(session.access).as_secs()
+                )
+            })
+        })
+    }
+}

@@ -1,0 +1,219 @@
+//! Our own sessions: who logs in when, with which password, and what the state knows of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use ilo_reaper::state::Memory;
+use ilo_sim::{Moment, Session, SessionId};
+
+use super::Oracle;
+use super::book::Ours;
+use crate::script::{ConfigScript, host};
+use crate::world::Site;
+
+/// More of ours than this must never be in a table, whatever goes wrong.
+const OURS_MAX: usize = 6;
+/// A rejected password is not tried again on that iLO before this, and twice as long each time.
+const WAIT: Duration = Duration::from_secs(600);
+const WAIT_MAX: Duration = Duration::from_secs(12 * 3600);
+/// A visit that fails late tells late: from the rejection to the loop's knowing.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What is known of passwords in one life of the daemon.
+#[derive(Default)]
+pub(super) struct Passwords {
+    groups: BTreeMap<usize, Group>,
+    /// Which group and name in the configuration each login under way is of.
+    trying: BTreeMap<usize, (usize, usize)>,
+}
+
+#[derive(Default)]
+struct Group {
+    works: bool,
+    known_by: BTreeSet<usize>,
+    /// How often, and when last, each iLO rejected it.
+    rejected: BTreeMap<usize, (u32, Moment)>,
+    /// Rejections in a row by iLOs that should know it.
+    telling: Vec<(Moment, usize)>,
+    /// No login before that.
+    suspended: Option<(Moment, Moment)>,
+}
+
+impl Passwords {
+    /// Another password is another beginning.
+    pub(super) fn changed(&mut self, before: &ConfigScript, after: &ConfigScript) {
+        for number in 0..before.groups.len().max(after.groups.len()) {
+            let password = |config: &ConfigScript| config.groups.get(number).map(|group| group.password);
+            if password(before) != password(after) {
+                self.groups.remove(&number);
+            }
+        }
+    }
+
+    pub(super) fn answered(&mut self, ilo: usize) {
+        self.trying.remove(&ilo);
+    }
+}
+
+impl Oracle {
+    /// A login leaves the host.
+    pub(super) fn logs_in(&mut self, now: Moment, number: usize, site: &Site) {
+        self.counts.logins += 1;
+        let shown_s = site.ilo.clock(now).epoch_s();
+        let was_set = self.books[number].clock_set.is_some_and(|set| now.since(set) < Duration::from_secs(120));
+        if !was_set && !self.records.intends(&host(number), shown_s) {
+            self.breaks("rule 2", format!("a login to ilo-{number:02} that the state knows nothing of"));
+        }
+        let current = self.now_in_force();
+        let name = current.config.places.iter().position(|place| *place == number);
+        let Some((group, name)) = name.and_then(|name| Some((current.config.members[name]?, name))) else { return };
+        self.books[number].logins_since += 1;
+        self.books[number].logs_in = true;
+        // After a reload a visit may still be under way with what was in force before.
+        let is_settled = self.history.len() == 1 || now.since(self.unsettled) > Duration::from_secs(600);
+        if let Some(what) = self.passwords.objection(now, group, name).filter(|_| is_settled) {
+            self.breaks("I9", format!("a login to ilo-{number:02}: {what}"));
+        }
+        self.passwords.trying.insert(number, (group, name));
+    }
+
+    /// A login made a session.
+    pub(super) fn logged_in(&mut self, now: Moment, number: usize, site: &Site, id: &SessionId) {
+        let token = site.ilo.session(id, now).and_then(|session| session.token.clone());
+        // Until we are told.
+        // A clock that was set between our question for its time and the login takes the proof away.
+        let book = &self.books[number];
+        let set = book.clock_set.is_some_and(|set| now.since(set) < Duration::from_secs(120))
+            || book.host_set.is_some() && book.is_new;
+        let ours = Ours { login: now, token, is_excused: true, is_unprovable: set };
+        self.books[number].ours.insert(id.clone(), ours);
+        let alive: Vec<&Ours> = self.ours_alive(now, number, site).map(|(ours, _)| ours).collect();
+        let (all, excused) = (alive.len(), alive.iter().filter(|ours| ours.is_excused).count());
+        if all > excused + 1 || all > OURS_MAX && !self.is_mixed_up() {
+            self.breaks("I7", format!("{all} sessions of ours on ilo-{number:02}, of which {excused} may be lost"));
+        }
+    }
+
+    pub(super) fn ours_alive<'a>(
+        &'a self,
+        now: Moment,
+        number: usize,
+        site: &'a Site,
+    ) -> impl Iterator<Item = (&'a Ours, &'a Session)> {
+        self.books[number].ours.iter().filter_map(move |(id, ours)| {
+            let session = site.ilo.session(id, now).filter(|session| session.login == ours.login)?;
+            Some((ours, session))
+        })
+    }
+
+    /// The daemon is told what became of its login.
+    pub(super) fn told_of_login(&mut self, now: Moment, number: usize, response: &Response<Bytes>) {
+        let body = String::from_utf8_lossy(response.body());
+        let group = self.passwords.trying.get(&number).copied();
+        let token = response.headers().get("x-auth-token").and_then(|token| token.to_str().ok());
+        if response.status() == 201 && token.is_some_and(|token| !token.contains(' ')) {
+            let book = &mut self.books[number];
+            let is_it = |ours: &&mut Ours| ours.token.as_deref() == token;
+            book.ours.values_mut().filter(is_it).for_each(|ours| ours.is_excused = false);
+            if let Some((group, name)) = group {
+                self.passwords.accepted(group, name);
+            }
+        } else if body.contains("SessionLimitExceeded") {
+            self.books[number].refused_full = Some(now);
+        } else if body.contains("UnauthorizedLoginAttempt")
+            && let Some((group, name)) = group
+        {
+            self.passwords.rejected(now, group, name);
+        }
+    }
+
+    /// Everything of ours that is in a table must be known to the state: held, or lost and provable.
+    pub(super) fn nothing_leaks(&mut self, now: Moment, number: usize, site: &Site, memory: &Memory) {
+        let mut leaked = None;
+        for (ours, session) in self.ours_alive(now, number, site).filter(|(ours, _)| !ours.is_unprovable) {
+            let id = session.id.as_str();
+            let shown_s = session.login_shown.epoch_s();
+            let known = memory.held.as_ref().is_some_and(|held| held.session.to_string() == id)
+                || memory.former.iter().any(|former| former.session.to_string() == id)
+                || memory.intents.iter().any(|intent| {
+                    intent.authority.host == host(number)
+                        && intent.from.unix_s() <= shown_s
+                        && shown_s <= intent.to.unix_s()
+                });
+            let _ = ours;
+            if !known {
+                leaked = Some(format!(
+                    "{id} of ours is on ilo-{number:02}, and the state knows nothing of it (login {}): {:?} {:?}",
+                    session.login_shown,
+                    memory.intents,
+                    memory.former.iter().map(|former| former.session.to_string()).collect::<Vec<_>>()
+                ));
+            }
+        }
+        leaked.into_iter().for_each(|what| self.breaks("rule 2", what));
+    }
+}
+
+impl Passwords {
+    /// What speaks against a login now.
+    fn objection(&self, now: Moment, number: usize, ilo: usize) -> Option<String> {
+        let Some(group) = self.groups.get(&number) else {
+            return self
+                .is_tried_elsewhere(number, ilo)
+                .then(|| String::from("nobody accepted it, and another one tries"));
+        };
+        if let Some((times, at)) = group.rejected.get(&ilo)
+            && now.since(*at) + GRACE < wait(*times)
+        {
+            return Some(format!("it rejected this password {} s ago, {times} times", now.since(*at).as_secs()));
+        }
+        if let Some((since, until)) = group.suspended
+            && now < until
+            && now.since(since) > Duration::from_secs(120)
+        {
+            return Some(String::from("three iLOs that knew this password rejected it"));
+        }
+        let is_untried = !group.works && group.suspended.is_none();
+        (is_untried && self.is_tried_elsewhere(number, ilo))
+            .then(|| String::from("nobody accepted it, and another one tries"))
+    }
+
+    /// Whether a password may rest for longer than a calm lasts.
+    pub(super) fn may_wait(&self, number: usize, ilo: usize) -> bool {
+        self.groups.get(&number).is_some_and(|group| group.suspended.is_some() || group.rejected.contains_key(&ilo))
+    }
+
+    fn is_tried_elsewhere(&self, number: usize, ilo: usize) -> bool {
+        self.trying.values().any(|(group, name)| *name != ilo && *group == number)
+    }
+
+    fn accepted(&mut self, number: usize, ilo: usize) {
+        let group = self.groups.entry(number).or_default();
+        group.works = true;
+        group.known_by.insert(ilo);
+        group.rejected.remove(&ilo);
+        group.telling.clear();
+        group.suspended = None;
+    }
+
+    fn rejected(&mut self, now: Moment, number: usize, ilo: usize) {
+        let group = self.groups.entry(number).or_default();
+        let times = group.rejected.get(&ilo).map_or(0, |(times, _)| *times) + 1;
+        group.rejected.insert(ilo, (times, now));
+        if group.known_by.is_empty() || group.known_by.contains(&ilo) {
+            group.telling.retain(|(at, by)| now.since(*at) < WAIT && *by != ilo);
+            group.telling.push((now, ilo));
+        }
+        if group.telling.len() >= 3 {
+            group.works = false;
+            group.telling.clear();
+            group.suspended = Some((now, now + WAIT - GRACE));
+        }
+    }
+}
+
+fn wait(times: u32) -> Duration {
+    WAIT.saturating_mul(1 << times.saturating_sub(1).min(10)).min(WAIT_MAX)
+}

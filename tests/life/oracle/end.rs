@@ -1,0 +1,168 @@
+//! A DELETE, judged when it is sent: whether all that must be true is true.
+
+use std::time::Duration;
+
+use ilo_sim::{Moment, Session, SessionId};
+
+use super::truth::{self, Case};
+use super::{InForce, Oracle};
+use crate::world::{OURS, Site};
+
+/// The longest from asking for the last look to sending the DELETE.
+const LOOK_TO_DELETE: Duration = Duration::from_secs(2);
+
+impl Oracle {
+    /// A DELETE leaves the host.
+    pub(super) fn ends(&mut self, now: Moment, number: usize, site: &Site, id: &SessionId, acting: Option<&SessionId>) {
+        let truly = site.ilo.session(id, now);
+        let is_same = |login: Moment| truly.is_none_or(|session| session.login == login);
+        let ours = self.books[number].ours.get(id).is_some_and(|ours| is_same(ours.login));
+        if acting == Some(id) {
+            return self.logs_out(now, number, id);
+        }
+        if ours {
+            return;
+        }
+        if truly.is_some_and(|session| session.owner.eq_ignore_ascii_case(OURS)) {
+            return self.breaks("rule 1", format!("{id} is of our account, and not a stray of ours"));
+        }
+        if let Err((rule, what)) = self.ends_others(now, number, site, id) {
+            self.breaks(rule, format!("DELETE of {id} on ilo-{number:02}: {what}"));
+        }
+    }
+
+    /// Our own session is ended with its own token: by a stop, or because the configuration leaves this iLO.
+    fn logs_out(&mut self, now: Moment, number: usize, id: &SessionId) {
+        let leaves =
+            |one: &InForce| one.observes || one.config.members[number].is_none() || one.config.places[number] != number;
+        if !self.history.iter().any(leaves) {
+            self.breaks("I1", format!("our held session {id} on ilo-{number:02} is ended for no reason"));
+        }
+        let _ = now;
+    }
+
+    fn ends_others(
+        &mut self,
+        now: Moment,
+        number: usize,
+        site: &Site,
+        id: &SessionId,
+    ) -> Result<(), (&'static str, String)> {
+        let broken = |rule, what: &str| Err((rule, what.to_owned()));
+        let book = &mut self.books[number];
+        // A look is good for one DELETE.
+        let Some(look) = book.looks.remove(id) else { return broken("I4", "no second look came before it") };
+        let waited = now.since(look.sent);
+        if waited > LOOK_TO_DELETE {
+            return Err(("I4", format!("the second look is {} ms old", waited.as_millis())));
+        }
+        let Some(picture) = &book.picture else { return broken("I14", "nobody told who is on in this visit") };
+        if picture.is_cut {
+            return broken("I14", "what was told was not whole");
+        }
+        if book.vague.contains(id) {
+            return broken("I3", "what was told lacked a field that spares");
+        }
+        let Some(planned) = picture.sessions.iter().find(|session| session.id == *id) else {
+            return broken("I14", "it was not among those who were told");
+        };
+        if let Some(what) = change(planned, &look.session) {
+            return Err(("I4", format!("its {what} changed between the first and the second look")));
+        }
+        if book.asked != Some(true) {
+            return broken("rule 1", "the update service did not say that it rests");
+        }
+        book.ended_in_visit += 1;
+        book.ending = Some((id.clone(), look.session.access, false));
+        let picture = picture.clone();
+        if !self.records.is_written(number, id) {
+            return broken("I12", "no record was written before it");
+        }
+        self.within_caps(now, number, &picture)?;
+        self.lets_go(now, number, site, &picture, &look.session)
+    }
+
+    /// One of the configurations that may be in force lets it go, by true times.
+    fn lets_go(
+        &self,
+        now: Moment,
+        number: usize,
+        site: &Site,
+        picture: &super::Picture,
+        session: &Session,
+    ) -> Result<(), (&'static str, String)> {
+        let case = Case {
+            picture,
+            session,
+            now,
+            host_ahead_s: self.host_ahead_s,
+            longest_gap: self.books[number].longest_gap(&session.id),
+            ended_before: self.books[number].ended_in_visit - 1,
+            refused_full: self.books[number].refused_full.is_some(),
+            is_clock_moved: self.books[number].clock_set.or(self.books[number].host_set).is_some(),
+        };
+        let mut why = ("rule 9", String::from("nothing is in force"));
+        for one in self.perhaps_in_force(now) {
+            for (name, place) in one.config.places.iter().enumerate() {
+                let Some(group) = one.config.members[name].filter(|_| *place == number) else { continue };
+                let group = &one.config.groups[group];
+                if !group.enforces || one.observes {
+                    why = ("I6", String::from("it is only to be observed"));
+                    continue;
+                }
+                match truth::lets_go(&case, &one.config, group, site) {
+                    Ok(()) => return Ok(()),
+                    Err(broken) => why = broken,
+                }
+            }
+        }
+        Err(why)
+    }
+
+    fn within_caps(
+        &mut self,
+        now: Moment,
+        number: usize,
+        picture: &super::Picture,
+    ) -> Result<(), (&'static str, String)> {
+        let most = |cap: fn(&crate::script::ConfigScript) -> usize| {
+            self.perhaps_in_force(now).map(|one| cap(&one.config)).max().unwrap_or(0)
+        };
+        let others = picture.sessions.iter().filter(|session| !session.owner.eq_ignore_ascii_case(OURS)).count();
+        let in_visit = self.books[number].ended_in_visit;
+        let in_minute = self.ended.iter().filter(|(at, _)| now.since(*at) < Duration::from_secs(60));
+        let (here, all) = (in_minute.clone().filter(|(_, ilo)| *ilo == number).count() + 1, in_minute.count() + 1);
+        let (per_visit, per_ilo) = (most(|config| config.per_visit), most(|config| config.per_ilo_minute));
+        let per_minute = most(|config| config.per_minute);
+        let share = most(|config| usize::from(config.share_percent));
+        for (what, is, may_be) in [
+            ("in one visit", in_visit, per_visit),
+            ("of those seen", in_visit, (others * share / 100).max(1)),
+            ("here in a minute", if self.is_mixed_up() { 0 } else { here }, per_ilo),
+            ("everywhere in a minute", all, per_minute),
+        ] {
+            if is > may_be {
+                return Err(("I5", format!("{is} {what}, where {may_be} may go")));
+            }
+        }
+        self.counts.ended += 1;
+        self.ended.retain(|(at, _)| now.since(*at) < Duration::from_secs(60));
+        self.ended.push((now, number));
+        Ok(())
+    }
+}
+
+/// What is not the same on both looks, as an iLO shows it.
+fn change(planned: &Session, looked: &Session) -> Option<&'static str> {
+    [
+        ("login", planned.login_shown != looked.login_shown),
+        ("access", planned.access_shown != looked.access_shown),
+        ("owner", !planned.owner.eq_ignore_ascii_case(&looked.owner)),
+        ("origin", planned.origin != looked.origin),
+        ("kind", planned.tag != looked.tag),
+        ("user type", planned.user_type != looked.user_type),
+    ]
+    .into_iter()
+    .find(|(_, changed)| *changed)
+    .map(|(what, _)| what)
+}

@@ -1,0 +1,334 @@
+//! The second opinion: independent of the daemon's code, it judges each of its requests by what is true.
+//!
+//! It reads the requests on the wire, the commits of the state, and the simulator's own tables, and it knows the
+//! script's configurations. What the daemon believes it never asks.
+//!
+//! | module | what it judges |
+//! | --- | --- |
+//! | `end` | a DELETE of somebody's session: everything that must be true when it is sent |
+//! | `truth` | whether a policy lets a session go, by true times |
+//! | `door` | our own sessions: logins, passwords, strays, what the state knows |
+//! | `record` | records and events: each deletion exactly once |
+//! | `calm` | when nothing goes wrong any more: whether everything was put right |
+
+mod book;
+mod calm;
+mod door;
+mod end;
+mod record;
+mod truth;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use ilo_sim::{Effect, Moment, Session, SessionId};
+
+pub(crate) use book::Picture;
+use book::{Book, Look};
+use door::Passwords;
+use record::Records;
+
+use crate::script::{ConfigScript, On, Script};
+use crate::world::Site;
+
+/// A rule that was broken.
+#[derive(Clone, Debug)]
+pub(crate) struct Broken {
+    /// Which one, by its name in DESIGN and the fault matrix.
+    pub(crate) rule: &'static str,
+    pub(crate) what: String,
+}
+
+/// What a request truly came to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Truth {
+    /// The iLO handled it.
+    pub(crate) is_done: bool,
+    pub(crate) effect: Option<Effect>,
+    /// Who was on, where that was asked and told.
+    pub(crate) picture: Option<Picture>,
+    /// The session that was asked for, where it was told.
+    pub(crate) look: Option<Session>,
+    /// Fields that spare are missing from what was told.
+    pub(crate) is_vague: bool,
+    /// What the update service told.
+    pub(crate) is_flashing: bool,
+}
+
+/// A configuration, since when it is in force.
+struct InForce {
+    since: Moment,
+    config: Arc<ConfigScript>,
+    /// Nothing may be deleted, whatever it says.
+    observes: bool,
+}
+
+/// What is counted, for the report.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) visits: u64,
+    pub(crate) requests: u64,
+    pub(crate) ended: u64,
+    /// Used between our last look and the arrival of our DELETE, which nobody can prevent.
+    pub(crate) raced: u64,
+    pub(crate) logins: u64,
+    pub(crate) lives: u64,
+    /// iLOs that the end of a life could not judge, since the daemon may leave them alone for longer.
+    pub(crate) excused: u64,
+}
+
+/// The oracle.
+pub(crate) struct Oracle {
+    books: Vec<Book>,
+    history: Vec<InForce>,
+    passwords: Passwords,
+    records: Records,
+    /// Every DELETE of others in the last minute.
+    ended: Vec<(Moment, usize)>,
+    life: u64,
+    /// When something last changed that excuses a disorder: a reload, a start.
+    unsettled: Moment,
+    born_at: Moment,
+    host_ahead_s: i64,
+    pub(crate) counts: Counts,
+    pub(crate) broken: Option<Broken>,
+}
+
+impl Oracle {
+    pub(crate) fn new(script: &Script) -> Self {
+        Self {
+            books: script.ilos.iter().map(|_| Book::default()).collect(),
+            history: Vec::new(),
+            passwords: Passwords::default(),
+            records: Records::default(),
+            ended: Vec::new(),
+            life: 0,
+            unsettled: Moment(0),
+            born_at: Moment(0),
+            host_ahead_s: 0,
+            counts: Counts::default(),
+            broken: None,
+        }
+    }
+
+    /// The first rule that is broken is the one that counts.
+    pub(crate) fn breaks(&mut self, rule: &'static str, what: String) {
+        self.broken.get_or_insert(Broken { rule, what });
+    }
+
+    /// The daemon starts.
+    pub(crate) fn born(&mut self, now: Moment, life: u64, config: &ConfigScript, observes: bool) {
+        self.counts.lives += 1;
+        (self.life, self.born_at) = (life, now);
+        for book in &mut self.books {
+            book.forget();
+        }
+        self.passwords = Passwords::default();
+        self.records.forget_events();
+        self.in_force(now, config, observes);
+        self.books.iter_mut().for_each(|book| book.has_left = false);
+    }
+
+    /// Another configuration is in force from now on.
+    pub(crate) fn in_force(&mut self, now: Moment, config: &ConfigScript, observes: bool) {
+        if let Some(before) = self.history.last() {
+            self.passwords.changed(&before.config, config);
+            for (name, place) in before.config.places.iter().enumerate() {
+                let is_in = |config: &ConfigScript| config.members[name].is_some();
+                self.books[*place].has_left = is_in(&before.config) && !is_in(config);
+            }
+            // What is known of lost logins belongs to a name, and the name to another iLO now.
+            if before.config.places != config.places {
+                for ours in self.books.iter_mut().flat_map(|book| book.ours.values_mut()) {
+                    (ours.is_excused, ours.is_unprovable) = (true, true);
+                }
+            }
+        }
+        self.unsettled = now;
+        self.history.push(InForce { since: now, config: Arc::new(config.clone()), observes });
+        // Whoever is asked about was in force in the last minutes.
+        if self.history.len() > 64 {
+            self.history.drain(..32);
+        }
+    }
+
+    /// A clean stop begins: nothing of others is deleted from now on.
+    pub(crate) fn stops(&mut self, now: Moment) {
+        let config = Arc::clone(&self.now_in_force().config);
+        self.unsettled = now;
+        self.history.push(InForce { since: now, config, observes: true });
+    }
+
+    /// A session is used just before a request about it arrives.
+    pub(crate) fn came_back(&mut self, number: usize, id: &SessionId) {
+        if let Some(ending) = self.books[number].ending.as_mut().filter(|ending| ending.0 == *id) {
+            ending.2 = true;
+        }
+    }
+
+    /// An iLO's clock is set, or the iLO replaced: a login that nobody knows the end of can't be proven any more.
+    pub(crate) fn clock_set(&mut self, now: Moment, number: usize) {
+        self.books[number].clock_set = Some(now);
+        self.books[number].ours.values_mut().filter(|ours| ours.is_excused).for_each(|ours| ours.is_unprovable = true);
+    }
+
+    /// Nobody can know better.
+    fn lies_about_ours(&mut self, number: usize) {
+        self.books[number].ours.values_mut().for_each(|ours| (ours.is_excused, ours.is_unprovable) = (true, true));
+    }
+
+    /// What the state knew is gone.
+    pub(crate) fn state_lost(&mut self) {
+        self.records.forget_memories();
+        for book in &mut self.books {
+            book.ours.values_mut().for_each(|ours| (ours.is_excused, ours.is_unprovable) = (true, true));
+        }
+    }
+
+    /// The host's clock is set. To a daemon that starts after it, that looks like a jump of every iLO's clock.
+    pub(crate) fn host_clock(&mut self, now: Moment, ahead_s: i64) {
+        self.host_ahead_s = ahead_s;
+        for book in &mut self.books {
+            book.host_set = Some(now);
+            book.ours.values_mut().filter(|ours| ours.is_excused).for_each(|ours| ours.is_unprovable = true);
+        }
+    }
+
+    fn now_in_force(&self) -> &InForce {
+        self.history.last().expect("the daemon was born")
+    }
+
+    /// What may be in force at a moment: one that changed in this very millisecond may be taken or not.
+    fn perhaps_in_force(&self, now: Moment) -> impl Iterator<Item = &InForce> {
+        let current = self.history.iter().rposition(|one| one.since < now).unwrap_or(0);
+        self.history[current..].iter()
+    }
+
+    /// A request of ours leaves the host.
+    pub(crate) fn departs(&mut self, now: Moment, number: usize, site: &Site, on: On, request: &Request<Bytes>) {
+        self.counts.requests += 1;
+        self.begins(now, number);
+        let path = request.uri().path();
+        let Some(id) = told_path(request, on) else {
+            return self.breaks("rule 8", format!("{} {path} is no path of ours", request.method()));
+        };
+        let acting = match request.headers().get("x-auth-token") {
+            None => None,
+            Some(token) => match self.books[number].owner_of(token.as_bytes()) {
+                Some(ours) => Some(ours),
+                None => return self.breaks("rule 2", format!("a token of another iLO is sent to ilo-{number:02}")),
+            },
+        };
+        match on {
+            On::Login => self.logs_in(now, number, site),
+            On::Delete => self.ends(now, number, site, &id, acting.as_ref()),
+            On::Collection => {
+                self.counts.visits += u64::from(request.uri().query().is_some() != site.expands_not());
+                self.books[number].visit_begins();
+                self.records.visit_begins(number).into_iter().for_each(|what| self.breaks("I12", what));
+            }
+            _ => {}
+        }
+    }
+
+    /// One at a time per iLO, and not more at once than the configuration says.
+    fn begins(&mut self, now: Moment, number: usize) {
+        self.books[number].under_way += 1;
+        let (here, all) = (self.books[number].under_way, self.books.iter().map(|book| book.under_way).sum::<usize>());
+        let is_settled = now.since(self.unsettled).as_secs() > 300;
+        if here > 1 && !self.is_mixed_up() {
+            self.breaks("I8", format!("{here} requests to ilo-{number:02} at once"));
+        }
+        let places = self.now_in_force().config.at_once;
+        if all > places && is_settled {
+            self.breaks("rule 4", format!("{all} requests at once, with {places} places"));
+        }
+    }
+
+    /// iLOs have changed names; then what is kept by name is not kept by iLO.
+    fn is_mixed_up(&self) -> bool {
+        self.history.iter().any(|one| one.config.places.iter().enumerate().any(|(name, place)| name != *place))
+    }
+
+    /// Nobody waits for it any more.
+    pub(crate) fn left(&mut self, life: u64, number: usize, on: On) {
+        if life == self.life {
+            self.books[number].under_way = self.books[number].under_way.saturating_sub(1);
+            if on == On::Login {
+                self.passwords.answered(number);
+            }
+        }
+    }
+
+    /// A request reached its iLO, and this came of it.
+    pub(crate) fn arrived(&mut self, now: Moment, number: usize, site: &Site, on: On, truth: &Truth) {
+        match &truth.effect {
+            Some(Effect::LoggedIn { id }) => self.logged_in(now, number, site, id),
+            Some(Effect::Ended { id, .. }) if on == On::Delete => {
+                let look = self.books[number].ending.take();
+                self.counts.raced += u64::from(look.is_some_and(|look| look.0 == *id && look.2));
+            }
+            _ => {}
+        }
+    }
+
+    /// The daemon got an answer.
+    pub(crate) fn told(
+        &mut self,
+        now: Moment,
+        number: usize,
+        (on, sent): (On, Moment),
+        (response, truth): (&Response<Bytes>, &Truth),
+    ) {
+        let book = &mut self.books[number];
+        match on {
+            On::Login => self.told_of_login(now, number, response),
+            On::Collection => {
+                if let Some(picture) = &truth.picture {
+                    book.told_at = Some(now);
+                    book.sees(picture.clone(), picture.is_expanded);
+                }
+            }
+            On::Member => {
+                if let Some(session) = &truth.look {
+                    book.looks(Look { sent, session: session.clone(), is_vague: truth.is_vague });
+                }
+            }
+            On::Update => book.asked = Some(response.status() == 200 && !truth.is_flashing),
+            On::Delete => {
+                let status = response.status().as_u16();
+                book.forbidden = if status == 403 { Some(now) } else { book.forbidden };
+                if !truth.is_done && matches!(status, 404 | 410) {
+                    // It says that a session is gone which is not: who believes that has lost it.
+                    self.lies_about_ours(number);
+                }
+                self.records.answered(number, status);
+            }
+            _ => {}
+        }
+        if response.status() == 401 && on != On::Login {
+            // Whatever is made of that, the session may go on without us.
+            self.books[number].excuse_all();
+        }
+    }
+}
+
+/// The id in the path, which is empty where the path names no session; `None` where the path is none of ours.
+fn told_path(request: &Request<Bytes>, on: On) -> Option<SessionId> {
+    const SESSIONS: &str = "/redfish/v1/SessionService/Sessions/";
+    let path = request.uri().path();
+    let nobody = || SessionId::from("");
+    match on {
+        On::Root => (path == "/redfish/v1/").then(nobody),
+        On::Login | On::Collection => (path == SESSIONS).then(nobody),
+        On::Update => (path == "/redfish/v1/UpdateService/").then(nobody),
+        _ => {
+            let id = path.strip_prefix(SESSIONS)?.strip_suffix('/')?;
+            let is_plain = !id.is_empty()
+                && !id.starts_with('.')
+                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+            is_plain.then(|| SessionId::from(id))
+        }
+    }
+}

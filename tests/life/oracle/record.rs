@@ -1,0 +1,139 @@
+//! The record and the events: each deletion exactly once in both, and nothing in them that did not happen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ilo_reaper::event::Event;
+use ilo_reaper::state::{Memory, Record, RecordId, Settled};
+use ilo_sim::{Moment, SessionId};
+
+use super::Oracle;
+use crate::world::Site;
+
+/// What was committed, and what was told.
+#[derive(Default)]
+pub(super) struct Records {
+    memories: BTreeMap<String, Memory>,
+    written: Vec<Written>,
+    /// DELETEs of others, by iLO, that were answered and that no event told of yet.
+    untold: BTreeMap<usize, BTreeSet<String>>,
+    /// The one under way at each iLO.
+    under_way: BTreeMap<usize, String>,
+}
+
+struct Written {
+    id: RecordId,
+    session: String,
+    is_sent: bool,
+    settled: Option<Settled>,
+}
+
+impl Records {
+    /// Whether a record of this session waits for its DELETE; it is used up.
+    pub(super) fn is_written(&mut self, ilo: usize, id: &SessionId) -> bool {
+        let waits =
+            |written: &&mut Written| written.session == id.as_str() && !written.is_sent && written.settled.is_none();
+        let Some(written) = self.written.iter_mut().rev().find(waits) else { return false };
+        written.is_sent = true;
+        self.under_way.insert(ilo, id.as_str().to_owned());
+        true
+    }
+
+    /// Whether a login that an iLO books at this second was written down before.
+    pub(super) fn intends(&self, host: &str, shown_s: i64) -> bool {
+        self.memories.values().flat_map(|memory| &memory.intents).any(|intent| {
+            intent.authority.host == host && intent.from.unix_s() <= shown_s && shown_s <= intent.to.unix_s()
+        })
+    }
+
+    /// Logins there whose end the state does not know.
+    pub(super) fn intents_at(&self, host: &str) -> usize {
+        let all = self.memories.values().flat_map(|memory| &memory.intents);
+        all.filter(|intent| intent.authority.host == host).count()
+    }
+
+    /// A DELETE got its answer.
+    pub(super) fn answered(&mut self, ilo: usize, status: u16) {
+        if let Some(id) = self.under_way.remove(&ilo)
+            && status != 403
+        {
+            self.untold.entry(ilo).or_default().insert(id);
+        }
+    }
+
+    /// When the next visit begins, all must be told of the last one.
+    pub(super) fn visit_begins(&mut self, ilo: usize) -> Vec<String> {
+        self.under_way.remove(&ilo);
+        let untold = self.untold.remove(&ilo).unwrap_or_default();
+        untold.into_iter().map(|id| format!("no event tells of the DELETE of {id}")).collect()
+    }
+
+    pub(super) fn forget_memories(&mut self) {
+        self.memories.clear();
+    }
+
+    pub(super) fn forget_events(&mut self) {
+        self.untold.clear();
+        self.under_way.clear();
+        self.written.clear();
+    }
+}
+
+impl Oracle {
+    /// The state kept what is remembered of an iLO.
+    pub(crate) fn saved(&mut self, name: &str, memory: &Memory) {
+        self.records.memories.insert(name.to_owned(), memory.clone());
+    }
+
+    pub(crate) fn recorded(&mut self, id: RecordId, record: &Record) {
+        let session = record.case.session.id.to_string();
+        self.records.written.push(Written { id, session, is_sent: false, settled: None });
+        if self.records.written.len() > 512 {
+            self.records.written.drain(..256);
+        }
+    }
+
+    pub(crate) fn settled(&mut self, id: RecordId, settled: &Settled) {
+        let Some(written) = self.records.written.iter_mut().rev().find(|written| written.id == id) else { return };
+        written.settled = Some(settled.clone());
+        let (is_sent, session) = (written.is_sent, written.session.clone());
+        let says_sent = matches!(settled, Settled::Gone(_) | Settled::Refused(_) | Settled::Unknown);
+        if says_sent && !is_sent {
+            self.breaks("I12", format!("the record says that {session} was deleted, and no DELETE was sent"));
+        }
+    }
+
+    /// The daemon told something.
+    pub(crate) fn heard(&mut self, event: &Event) {
+        match event {
+            Event::SessionReaped { case, .. } => self.told_of(case.session.id.to_string()),
+            Event::ReapFailed { session, .. } | Event::SessionSpared { session, .. } => {
+                self.told_of(session.to_string())
+            }
+            Event::VisitBroken { detail, .. } => self.breaks("panic", detail.clone()),
+            _ => {}
+        }
+    }
+
+    fn told_of(&mut self, id: String) {
+        self.records.untold.values_mut().for_each(|untold| {
+            untold.remove(&id);
+        });
+    }
+
+    /// The daemon is dead, or at rest: nothing of ours may be in a table that the state does not know.
+    pub(crate) fn at_rest(&mut self, now: Moment, sites: &[Site]) {
+        let memories = self.records.memories.clone();
+        for (number, site) in sites.iter().enumerate() {
+            let mut all = Memory::default();
+            for memory in memories.values() {
+                let here = |held: &&ilo_reaper::state::Held| held.authority.host == crate::script::host(number);
+                if let Some(held) = memory.held.as_ref().filter(here) {
+                    all.held = Some(held.clone());
+                }
+                all.former.extend(memory.former.iter().cloned());
+                all.intents.extend(memory.intents.iter().cloned());
+            }
+            self.nothing_leaks(now, number, site, &all);
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Whether a policy lets a session go, by true times: a second reading of the rules, that shares no code with the
+//! first.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ilo_sim::{Moment, Session};
+
+use super::Picture;
+use crate::script::{ConditionsScript, ConfigScript, GroupScript, RuleScript};
+use crate::world::{BEGIN_S, OURS, Site};
+
+/// How much less than what a rule asks for may truly have passed: an iLO shows whole seconds.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// Accounts that managers make, as the facts about iLOs list them.
+const MANAGERS: [&str; 6] = ["_hponeviewadmin", "ams", "ilorest", "isut", "sut", "sum"];
+/// What `UserTag` may say.
+const TAGS: [&str; 9] =
+    ["REST", "Web UI", "SSH", "Remote Console", "IPMI/RMCP", "RESTHost", "RIBCLHost", "Host Application", "RBSU"];
+
+/// One session that is about to end, and what is true around it.
+pub(super) struct Case<'a> {
+    pub(super) picture: &'a Picture,
+    pub(super) session: &'a Session,
+    pub(super) now: Moment,
+    pub(super) host_ahead_s: i64,
+    pub(super) longest_gap: Option<Duration>,
+    /// How many others this visit ended before it.
+    pub(super) ended_before: usize,
+    pub(super) refused_full: bool,
+    pub(super) is_clock_moved: bool,
+}
+
+impl Case<'_> {
+    fn idle(&self) -> Duration {
+        self.picture.at.since(self.session.access)
+    }
+
+    fn age(&self) -> Duration {
+        self.picture.at.since(self.session.login)
+    }
+
+    /// Its access time does not move while it is used.
+    fn stands_still(&self) -> bool {
+        ["SSH", "Remote Console"].contains(&self.session.tag.as_str())
+    }
+}
+
+type Verdict = Result<(), (&'static str, String)>;
+
+/// Whether this group's policy lets it go. If not, which rule that breaks and why.
+pub(super) fn lets_go(case: &Case<'_>, config: &ConfigScript, group: &GroupScript, site: &Site) -> Verdict {
+    spared_by_nature(case)?;
+    for (number, protect) in group.protect.iter().enumerate() {
+        let now_s = (case.now.0 / 1000).cast_signed() + case.host_ahead_s;
+        let is_over = protect.until_s.is_some_and(|until_s| BEGIN_S.cast_signed() + until_s <= now_s + 1);
+        if !is_over && covers(case, &protect.conditions) {
+            return Err(("I2", format!("it is protected by p{number}")));
+        }
+    }
+    let mut why = String::from("there is no rule");
+    for (number, rule) in group.reap.iter().enumerate() {
+        match proves(case, config, rule, site) {
+            Ok(()) => return gaps(case),
+            Err(lacks) => why = format!("{why}; r{number}: {lacks}"),
+        }
+    }
+    Err(("rule 1", why))
+}
+
+/// Whoever paused before must be idle three times as long. Two readings of whole seconds make a gap.
+fn gaps(case: &Case<'_>) -> Verdict {
+    let Some(gap) = case.longest_gap else { return Ok(()) };
+    let slack = SLACK * 4;
+    if case.is_clock_moved || case.idle() + slack >= gap * 3 {
+        return Ok(());
+    }
+    Err(("witness", format!("idle for {:?} only, after a pause of {gap:?}", case.idle())))
+}
+
+fn spared_by_nature(case: &Case<'_>) -> Verdict {
+    let session = case.session;
+    let owner = session.owner.to_lowercase();
+    if owner == OURS {
+        return Err(("I1", String::from("it is of our account")));
+    }
+    if MANAGERS.contains(&owner.as_str()) {
+        return Err(("rule 1", format!("{owner} is a manager's account")));
+    }
+    if !TAGS.contains(&session.tag.as_str()) {
+        return Err(("I3", format!("its kind {:?} is unknown", session.tag)));
+    }
+    if session.user_type != "Local" && session.user_type != "Directory" {
+        return Err(("rule 1", format!("its user type is {:?}", session.user_type)));
+    }
+    Ok(())
+}
+
+/// Whether a protection certainly covers it. It may cover more.
+fn covers(case: &Case<'_>, asked: &ConditionsScript) -> bool {
+    let session = case.session;
+    let is_any = |list: &Vec<String>, value: &String| list.is_empty() || list.contains(value);
+    asked.owner.as_ref().is_none_or(|glob| fits(glob, &session.owner))
+        && asked.origin.as_ref().is_none_or(|net| holds(net, session.origin))
+        && (asked.tags.is_empty() || asked.tags.iter().any(|tag| same_kind(tag, &session.tag)))
+        && is_any(&asked.user_types, &session.user_type)
+        && asked.age_s.is_none_or(|age_s| case.age() >= Duration::from_secs(age_s) + SLACK)
+        && asked.idle_s.is_none_or(|idle_s| case.stands_still() || case.idle() >= Duration::from_secs(idle_s) + SLACK)
+}
+
+/// Whether a rule's conditions are all true; if not, the first that is not.
+fn proves(case: &Case<'_>, config: &ConfigScript, rule: &RuleScript, site: &Site) -> Result<(), String> {
+    let (asked, session) = (&rule.conditions, case.session);
+    let check = |holds: bool, what: &str| if holds { Ok(()) } else { Err(what.to_owned()) };
+    check(asked.tags.iter().any(|tag| same_kind(tag, &session.tag)), "it does not name this kind")?;
+    check(asked.user_types.contains(&session.user_type), "it does not name this user type")?;
+    check(asked.owner.as_ref().is_none_or(|glob| fits(glob, &session.owner)), "another owner")?;
+    check(asked.origin.as_ref().is_none_or(|net| holds(net, session.origin)), "another origin")?;
+    let names_inside = asked.origin.as_ref().is_some_and(|net| is_inside(address(net).0));
+    check(!is_inside(session.origin) || names_inside, "an origin inside the server")?;
+    let asks_access = asked.idle_s.is_some() || asked.superseded || asked.never_used;
+    check(!asks_access || !case.stands_still(), "its access time proves nothing")?;
+    if let Some(idle_s) = asked.idle_s {
+        let idle = case.idle();
+        check(idle + SLACK >= Duration::from_secs(idle_s), &format!("truly idle for {} s", idle.as_secs()))?;
+    }
+    if let Some(age_s) = asked.age_s {
+        let age = case.age();
+        check(age + SLACK >= Duration::from_secs(age_s), &format!("truly {} s old", age.as_secs()))?;
+    }
+    check(!asked.never_used || session.access.since(session.login) < Duration::from_secs(1), "it was used")?;
+    let same = |other: &&Session| {
+        other.owner.eq_ignore_ascii_case(&session.owner)
+            && other.origin == session.origin
+            && same_kind(&other.tag, &session.tag)
+            && other.id != session.id
+    };
+    let others = case.picture.sessions.iter().filter(same);
+    check(!asked.superseded || others.clone().any(|other| other.login > session.access), "nobody took its place")?;
+    if let Some(kept) = rule.keep_latest {
+        // Uses within one second are in no order.
+        let later = others.filter(|other| other.access.0 / 1000 >= session.access.0 / 1000).count();
+        check(later >= kept, "it is among the latest")?;
+    }
+    room(case, config, rule, site)
+}
+
+/// `when` and `down_to`, by the entries there were.
+fn room(case: &Case<'_>, config: &ConfigScript, rule: &RuleScript, _site: &Site) -> Result<(), String> {
+    let counted = case.picture.sessions.iter().filter(|session| ["REST", "Web UI"].contains(&session.tag.as_str()));
+    let used = counted.count();
+    if rule.conditions.when.is_none() && rule.down_to.is_none() {
+        return Ok(());
+    }
+    let Some(limit) = config.limit else {
+        // What an iLO named by refusing us is a limit; which one, only the daemon knows.
+        return if case.refused_full { Ok(()) } else { Err(String::from("no limit is known")) };
+    };
+    let free = limit.saturating_sub(used);
+    let level = match free {
+        0 => 3,
+        free if free <= config.critical => 2,
+        free if free <= config.near => 1,
+        _ => 0,
+    };
+    if rule.conditions.when.is_some_and(|when| level < when) {
+        return Err(format!("{free} places are free"));
+    }
+    if rule.down_to.is_some_and(|room| (used + room).saturating_sub(limit) <= case.ended_before) {
+        return Err(format!("{used} of {limit} used, and {} ended, are room enough", case.ended_before));
+    }
+    Ok(())
+}
+
+/// Tags of host applications are one kind.
+fn same_kind(one: &str, other: &str) -> bool {
+    let host = |tag: &str| ["RESTHost", "RIBCLHost", "Host Application", "RBSU"].contains(&tag);
+    one == other || host(one) && host(other)
+}
+
+/// `*` and `?`, case ignored, by trying everything.
+fn fits(glob: &str, text: &str) -> bool {
+    fn go(glob: &[u8], text: &[u8]) -> bool {
+        match (glob.first(), text.first()) {
+            (None, None) => true,
+            (Some(b'*'), _) => go(&glob[1..], text) || !text.is_empty() && go(glob, &text[1..]),
+            (Some(b'?'), Some(_)) => go(&glob[1..], &text[1..]),
+            (Some(one), Some(other)) if one == other => go(&glob[1..], &text[1..]),
+            _ => false,
+        }
+    }
+    go(glob.to_lowercase().as_bytes(), text.to_lowercase().as_bytes())
+}
+
+fn address(net: &str) -> (IpAddr, u32) {
+    let (address, length) = net.split_once('/').expect("a network");
+    (address.parse().expect("an address"), length.parse().expect("a length"))
+}
+
+fn holds(net: &str, origin: IpAddr) -> bool {
+    let (net, length) = address(net);
+    match (net, origin) {
+        (IpAddr::V4(net), IpAddr::V4(origin)) => {
+            length == 0 || (net.to_bits() ^ origin.to_bits()) >> (32 - length) == 0
+        }
+        (IpAddr::V6(net), IpAddr::V6(origin)) => {
+            length == 0 || (net.to_bits() ^ origin.to_bits()) >> (128 - length) == 0
+        }
+        _ => false,
+    }
+}
+
+fn is_inside(origin: IpAddr) -> bool {
+    match origin {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.octets()[..3] == [16, 1, 15],
+        IpAddr::V6(v6) => v6.is_loopback(),
+    }
+}
+
+/// A session that should be gone, and what is true around it.
+pub(super) struct Duty<'a> {
+    pub(super) picture: &'a Picture,
+    pub(super) session: &'a Session,
+    /// Only what came after this counts.
+    pub(super) from: Option<Moment>,
+    pub(super) longest_gap: Option<Duration>,
+    /// How long it takes from being covered to being gone.
+    pub(super) margin: Duration,
+}
+
+/// The number of the rule by which a session must be gone, beyond any doubt.
+pub(super) fn must_go(duty: &Duty<'_>, group: &GroupScript) -> Option<usize> {
+    let Duty { picture, session, .. } = *duty;
+    let case = Case {
+        picture,
+        session,
+        now: picture.at,
+        host_ahead_s: 0,
+        longest_gap: None,
+        ended_before: 0,
+        refused_full: false,
+        is_clock_moved: false,
+    };
+    let idle = picture.at.since(session.access.max(duty.from.unwrap_or_default()));
+    let is_idle_enough = |asked_s: u64| idle >= Duration::from_secs(asked_s) + duty.margin;
+    let paused = duty.longest_gap.is_some_and(|gap| idle < gap * 3 + duty.margin);
+    if spared_by_nature(&case).is_err()
+        || paused
+        || group.protect.iter().any(|protect| may_cover(session, &protect.conditions))
+    {
+        return None;
+    }
+    // A clock that was set takes age, succession and first use away.
+    let all_times = duty.from.is_none();
+    for (number, rule) in group.reap.iter().enumerate() {
+        let asked = &rule.conditions;
+        let names = asked.tags.iter().any(|tag| same_kind(tag, &session.tag))
+            && asked.user_types.contains(&session.user_type)
+            && asked.owner.as_ref().is_none_or(|glob| fits(glob, &session.owner))
+            && asked.origin.as_ref().is_none_or(|net| holds(net, session.origin));
+        if !names {
+            continue;
+        }
+        // What decides by room or order may decide to keep it.
+        if asked.when.is_some() || rule.keep_latest.is_some() || rule.down_to.is_some() {
+            return None;
+        }
+        let superseded = |other: &&Session| {
+            other.owner.eq_ignore_ascii_case(&session.owner)
+                && other.origin == session.origin
+                && same_kind(&other.tag, &session.tag)
+                && other.login.since(session.access) > Duration::from_secs(2)
+        };
+        let is_inside = is_inside(session.origin);
+        let proven = !is_inside
+            && !(case.stands_still() && (asked.idle_s.is_some() || asked.superseded || asked.never_used))
+            && asked.idle_s.is_none_or(is_idle_enough)
+            && asked.age_s.is_none_or(|age_s| all_times && case.age() >= Duration::from_secs(age_s) + duty.margin)
+            && (!asked.never_used || all_times && session.access == session.login)
+            && (!asked.superseded || all_times && picture.sessions.iter().any(|other| superseded(&other)));
+        let waited = picture.at.since(session.login) > duty.margin;
+        if proven && waited {
+            return Some(number);
+        }
+    }
+    None
+}
+
+/// Whether a protection may cover a session, whatever its times are.
+fn may_cover(session: &Session, asked: &ConditionsScript) -> bool {
+    asked.owner.as_ref().is_none_or(|glob| fits(glob, &session.owner))
+        && asked.origin.as_ref().is_none_or(|net| holds(net, session.origin))
+        && (asked.tags.is_empty() || asked.tags.iter().any(|tag| same_kind(tag, &session.tag)))
+        && (asked.user_types.is_empty() || asked.user_types.contains(&session.user_type))
+}
