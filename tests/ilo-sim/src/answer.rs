@@ -1,50 +1,57 @@
 //! An answer on its way to become an HTTP response with an iLO's headers.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, DATE, ETAG, HeaderName, HeaderValue, LINK};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderName, HeaderValue, LINK};
+use http::header::{X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS, X_XSS_PROTECTION};
 use http::{Response, StatusCode};
-use serde_json::{Value, json};
 
+use crate::etag::{Draft, Etag, Sealed};
+use crate::json::Object;
 use crate::moment::Stamp;
 use crate::spec::Personality;
 
-/// The `ETag` of bodies that only carry messages: the same in a capture of a login from 2018 and in one
-/// of a refusal from 2023 (HPE Redfish docs).
-const MESSAGE_ETAG: &str = "W/\"02C2D1BB\"";
+const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
 
 /// Status, body and the headers that are not on every answer.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Answer {
     status: StatusCode,
-    body: Option<Value>,
-    headers: Vec<(HeaderName, String)>,
+    body: Vec<u8>,
+    etag: Option<Etag>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Answer {
-    /// A sealed resource, described by the schema of this name.
-    pub(crate) fn resource(body: Value, schema: &str) -> Self {
-        let described = format!("</redfish/v1/SchemaStore/en/{schema}.json/>; rel=describedby");
-        Self { status: StatusCode::OK, body: Some(body), headers: vec![(LINK, described)] }
+    /// A resource, with the `Link` to its schema.
+    pub(crate) fn resource(draft: Draft, described_by: &'static str) -> Self {
+        Self::sealed(StatusCode::OK, draft).with(LINK, HeaderValue::from_static(described_by))
     }
 
     /// A new resource.
-    pub(crate) fn created(body: Value) -> Self {
-        Self { status: StatusCode::CREATED, body: Some(body), headers: Vec::new() }
+    pub(crate) fn created(draft: Draft) -> Self {
+        Self::sealed(StatusCode::CREATED, draft)
+    }
+
+    /// The versions of the protocol, which are no resource.
+    pub(crate) fn versions(described_by: &'static str, fill: impl FnOnce(&mut Object<'_>)) -> Self {
+        Self::unsealed(StatusCode::OK, fill).with(LINK, HeaderValue::from_static(described_by))
     }
 
     /// A message from a registry. Success too arrives in an object named `error` (HPE Redfish docs,
     /// "Disconnect a session").
     pub(crate) fn message(status: StatusCode, id: &str, args: &[&str]) -> Self {
-        let mut info = json!({ "MessageId": id });
-        if !args.is_empty() {
-            info["MessageArgs"] = json!(args);
-        }
-        let body = json!({ "error": {
-            "code": "iLO.0.10.ExtendedInfo",
-            "message": "See @Message.ExtendedInfo for more information.",
-            "@Message.ExtendedInfo": [info],
-        }});
-        Self { status, body: Some(body), headers: Vec::new() }
+        Self::unsealed(status, |body| {
+            body.object("error", |error| {
+                error.objects("@Message.ExtendedInfo", [id], |info, id| {
+                    if !args.is_empty() {
+                        info.texts("MessageArgs", args);
+                    }
+                    info.put("MessageId", id);
+                });
+                error.put("code", "iLO.0.10.ExtendedInfo");
+                error.put("message", "See @Message.ExtendedInfo for more information.");
+            });
+        })
     }
 
     /// A message from the standard registry.
@@ -55,48 +62,56 @@ impl Answer {
     /// 405 with the methods that are allowed and an empty body, as an iLO was seen to answer
     /// (HewlettPackard/python-ilorest-library issue 45).
     pub(crate) fn not_allowed(allowed: &'static str) -> Self {
-        Self { status: StatusCode::METHOD_NOT_ALLOWED, body: None, headers: Vec::new() }.with(ALLOW, allowed)
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, body: Vec::new(), etag: None, headers: Vec::new() }
+            .with(ALLOW, HeaderValue::from_static(allowed))
     }
 
-    /// This answer with one more header.
-    pub(crate) fn with(mut self, name: HeaderName, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+    fn sealed(status: StatusCode, draft: Draft) -> Self {
+        let Sealed { json, etag } = draft.seal();
+        Self { status, body: json, etag: Some(etag), headers: Vec::new() }
+    }
+
+    fn unsealed(status: StatusCode, fill: impl FnOnce(&mut Object<'_>)) -> Self {
+        Self { status, body: Object::text(fill), etag: Some(Etag::MESSAGE), headers: Vec::new() }
+    }
+
+    /// This answer with one more header. A user's name stands in `Location` and may hold what no header can:
+    /// then it goes without.
+    pub(crate) fn with(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
+        if let Ok(value) = value.try_into() {
+            self.headers.push((name, value));
+        }
         self
     }
 
     /// The response, with the headers of the captures and the date of the iLO's own clock.
     pub(crate) fn into_response(self, clock: Stamp) -> Response<Bytes> {
-        let etag = self.body.as_ref().map(|body| body["@odata.etag"].as_str().unwrap_or(MESSAGE_ETAG).to_owned());
-        let body = self.body.map_or_else(Bytes::new, |body| body.to_string().into());
-        let mut response = Response::new(body);
-        *response.status_mut() = self.status;
-        let common = [
-            (CACHE_CONTROL, "no-cache".to_owned()),
-            (CONTENT_TYPE, "application/json; charset=utf-8".to_owned()),
-            (DATE, clock.http_date()),
-            (HeaderName::from_static("odata-version"), "4.0".to_owned()),
-            (HeaderName::from_static("x-content-type-options"), "nosniff".to_owned()),
-            (HeaderName::from_static("x-frame-options"), "sameorigin".to_owned()),
-            (HeaderName::from_static("x-xss-protection"), "1; mode=block".to_owned()),
-        ];
-        let headers = common.into_iter().chain(etag.map(|etag| (ETAG, etag))).chain(self.headers);
+        let Self { status, body, etag, headers } = self;
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = status;
+        *response.headers_mut() = common_headers(clock);
+        if let Some(Ok(etag)) = etag.map(|etag| HeaderValue::from_bytes(&etag.header())) {
+            response.headers_mut().insert(ETAG, etag);
+        }
         for (name, value) in headers {
-            // A user's name stands in Location and may hold what no header can: then it goes without.
-            if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
-                response.headers_mut().insert(name, value);
-            }
+            response.headers_mut().insert(name, value);
         }
         response
     }
 }
 
-/// Puts an `@odata.etag` of eight hexadecimal digits into a resource, made from its content (FNV-1a), so
-/// that it changes exactly when the resource does.
-pub(crate) fn sealed(mut resource: Value) -> Value {
-    let hash = resource
-        .to_string()
-        .bytes()
-        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    resource["@odata.etag"] = json!(format!("W/\"{hash:08X}\""));
-    resource
+/// The headers of every answer, with room for those that only some have.
+fn common_headers(clock: Stamp) -> HeaderMap {
+    let constant = HeaderValue::from_static;
+    let mut headers = HeaderMap::with_capacity(12);
+    headers.insert(CACHE_CONTROL, constant("no-cache"));
+    headers.insert(CONTENT_TYPE, constant("application/json; charset=utf-8"));
+    if let Ok(date) = HeaderValue::try_from(clock.http_date()) {
+        headers.insert(DATE, date);
+    }
+    headers.insert(ODATA_VERSION, constant("4.0"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, constant("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, constant("sameorigin"));
+    headers.insert(X_XSS_PROTECTION, constant("1; mode=block"));
+    headers
 }

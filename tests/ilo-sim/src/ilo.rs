@@ -110,8 +110,20 @@ impl Ilo {
                 Some(FaultKind::Answer(response)) => (Delivery::Whole, Some(Outcome::scripted(response))),
             }
         };
-        self.log.push(logged(now, peer, request, delivery, outcome.as_ref()));
-        let (mut response, after) = outcome.map_or_else(Default::default, |outcome| (outcome.response, outcome.after));
+        let status = outcome.as_ref().map(|outcome| outcome.response.status().as_u16());
+        let Outcome { mut response, after, session, effect } =
+            outcome.unwrap_or_else(|| Outcome::scripted(Response::default()));
+        self.log.push(Logged {
+            at: now,
+            peer,
+            method: request.method().as_str().to_owned(),
+            path: request.uri().path().to_owned(),
+            query: request.uri().query().map(ToOwned::to_owned),
+            status,
+            delivery,
+            session,
+            effect,
+        });
         if request.method() == Method::HEAD {
             *response.body_mut() = Bytes::new();
         }
@@ -230,20 +242,6 @@ impl Ilo {
     fn take_fault(&mut self, request: &Request<Bytes>) -> Option<FaultKind> {
         let place = self.faults.iter().position(|fault| fault.on.matches(request))?;
         self.faults.remove(place).map(|fault| fault.what)
-    }
-}
-
-fn logged(at: Moment, peer: IpAddr, request: &Request<Bytes>, delivery: Delivery, outcome: Option<&Outcome>) -> Logged {
-    Logged {
-        at,
-        peer,
-        method: request.method().to_string(),
-        path: request.uri().path().to_owned(),
-        query: request.uri().query().map(ToOwned::to_owned),
-        status: outcome.map(|outcome| outcome.response.status().as_u16()),
-        delivery,
-        session: outcome.and_then(|outcome| outcome.session.clone()),
-        effect: outcome.and_then(|outcome| outcome.effect.clone()),
     }
 }
 

@@ -12,6 +12,8 @@
 //! | [`Ilo`] | one iLO: [`handle`](Ilo::handle) a request, and the hand on the simulated world |
 //! | `service` | who may do what: authentication, login, logout, and which resource answers |
 //! | `resource`, `path`, `answer` | the JSON, the URLs and the headers |
+//! | `schema` | which version of each schema a firmware speaks |
+//! | `json`, `etag` | JSON written as text, and the tag that is made of it |
 //! | `session` | the table: [`SessionSpec`] in, [`Session`] as it truly is |
 //! | [`Spec`] | what can be chosen: limit, time-out, clock, accounts, and what nobody knows of real ones |
 //! | [`Fault`], [`Logged`] | what is to go wrong, once each; what was asked and what came of it |
@@ -48,15 +50,18 @@
 
 mod answer;
 mod chance;
+mod etag;
 mod fault;
 pub mod front;
 mod gate;
 mod ilo;
+mod json;
 mod log;
 mod moment;
 mod path;
 mod reply;
 mod resource;
+mod schema;
 mod service;
 mod session;
 mod spec;

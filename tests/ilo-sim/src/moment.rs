@@ -5,8 +5,11 @@ use std::ops::{Add, Sub};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimePrinter;
+use jiff::fmt::rfc2822;
+use jiff::tz::Offset;
 use serde::{Serialize, Serializer};
+
+use crate::json::Json;
 
 /// A moment of true time: milliseconds since the Unix epoch.
 ///
@@ -92,7 +95,7 @@ impl Stamp {
     /// The form of an HTTP `Date` header.
     pub(crate) fn http_date(self) -> String {
         // A stamp is clamped to the years that RFC 9110 can write, so the default is never taken.
-        DateTimePrinter::new().timestamp_to_rfc9110_string(&self.timestamp()).unwrap_or_default()
+        rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&self.timestamp()).unwrap_or_default()
     }
 
     fn timestamp(self) -> Timestamp {
@@ -104,6 +107,24 @@ impl Stamp {
 impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.timestamp().fmt(f)
+    }
+}
+
+/// The same, without the detour over the formatter: a collection of sessions is full of stamps.
+impl Json for Stamp {
+    fn write(self, out: &mut Vec<u8>) {
+        let time = Offset::UTC.to_datetime(self.timestamp());
+        let year = time.year().unsigned_abs();
+        let [century, year] = [year / 100, year % 100].map(|pair| u8::try_from(pair).unwrap_or_default());
+        let [month, day, hour, minute, second] =
+            [time.month(), time.day(), time.hour(), time.minute(), time.second()].map(i8::unsigned_abs);
+        let mut text = *b"\"YYYY-MM-DDThh:mm:ssZ\"";
+        let places = [(1, century), (3, year), (6, month), (9, day), (12, hour), (15, minute), (18, second)];
+        for (place, number) in places {
+            text[place] = b'0' + number / 10;
+            text[place + 1] = b'0' + number % 10;
+        }
+        out.extend_from_slice(&text);
     }
 }
 
@@ -125,6 +146,17 @@ mod tests {
         let last = Stamp::read(Moment(u64::MAX), i64::MAX);
         assert_eq!(last.plus_minutes(u32::MAX), last);
         assert_eq!(last.http_date(), "Thu, 30 Dec 9999 22:00:00 GMT");
+    }
+
+    #[test]
+    fn a_stamp_looks_the_same_in_json() {
+        // Three months apart, at ever different hours; then a leap day and the last second.
+        let apart = (0..=Stamp::LAST).step_by(91 * 86_399);
+        for stamp in apart.chain([951_782_400, Stamp::LAST]).map(Stamp) {
+            let mut json = Vec::new();
+            stamp.write(&mut json);
+            assert_eq!(String::from_utf8(json).unwrap(), format!("\"{stamp}\""));
+        }
     }
 
     #[test]

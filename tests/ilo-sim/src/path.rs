@@ -1,6 +1,11 @@
 //! From the URL of a request to the resource that is meant, and to links in the client's style.
 
+use std::borrow::Cow;
+
 use http::Uri;
+
+use crate::json::{Json, escape};
+use crate::session::SessionId;
 
 /// What a request is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,11 +48,36 @@ pub(crate) enum Links {
 
 impl Links {
     /// A link to `path`, which is given without a trailing slash.
-    pub(crate) fn to(self, path: &str) -> String {
-        match self {
-            Self::Bare => path.to_owned(),
-            Self::Slashed => format!("{path}/"),
+    pub(crate) const fn to(self, path: &'static str) -> Path<'static> {
+        Path { base: path, member: None, links: self }
+    }
+
+    /// A link to a session.
+    pub(crate) const fn to_session(self, id: &SessionId) -> Path<'_> {
+        Path { base: SESSIONS, member: Some(id), links: self }
+    }
+}
+
+/// A path of this iLO, on its way into an answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Path<'a> {
+    base: &'static str,
+    member: Option<&'a SessionId>,
+    links: Links,
+}
+
+impl Json for Path<'_> {
+    fn write(self, out: &mut Vec<u8>) {
+        out.push(b'"');
+        out.extend_from_slice(self.base.as_bytes());
+        if let Some(member) = self.member {
+            out.push(b'/');
+            escape(member.as_str(), out);
         }
+        if self.links == Links::Slashed {
+            out.push(b'/');
+        }
+        out.push(b'"');
     }
 }
 
@@ -98,7 +128,10 @@ fn expands(query: &str) -> bool {
 }
 
 /// Undoes percent-encoding; what is not valid stays as it is.
-fn decode(text: &str) -> String {
+fn decode(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return text.into();
+    }
     let mut bytes = text.as_bytes().iter();
     let mut decoded = Vec::with_capacity(text.len());
     while let Some(&byte) = bytes.next() {
@@ -111,7 +144,7 @@ fn decode(text: &str) -> String {
             None => decoded.push(byte),
         }
     }
-    String::from_utf8_lossy(&decoded).into_owned()
+    String::from_utf8_lossy(&decoded).into_owned().into()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use http::header::{ALLOW, AUTHORIZATION, HeaderMap, HeaderName, LINK, LOCATION};
+use http::header::{ALLOW, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION};
 use http::{Method, Request, Response, StatusCode};
 use serde::Deserialize;
 
@@ -178,10 +178,9 @@ impl Ilo {
     /// body does not yet call the session the client's own (HPE Redfish docs, two-factor authentication).
     fn welcome(&self, call: &Call<'_>, id: &SessionId) -> Answer {
         let view = View { ilo: self, links: call.target.links, me: None, now: call.now };
-        let session = self.table.get(id.as_str());
-        let token = session.and_then(|session| session.token.clone()).unwrap_or_default();
-        Answer::created(session.map(|session| view.session(session)).unwrap_or_default())
-            .with(X_AUTH_TOKEN, token)
+        let Some(session) = self.table.get(id.as_str()) else { return self.missing(call) };
+        Answer::created(view.session(session))
+            .with(X_AUTH_TOKEN, session.token.clone().unwrap_or_default())
             .with(LOCATION, format!("https://{}{SESSIONS}/{id}/", self.spec.host))
             .with(LINK, format!("<{SESSIONS}/{id}/>; rel=self"))
     }
@@ -215,7 +214,9 @@ impl Ilo {
         };
         let answer = match found {
             None => self.missing(call),
-            Some(answer) if matches!(*method, Method::GET | Method::HEAD) => answer.with(ALLOW, allowed),
+            Some(answer) if matches!(*method, Method::GET | Method::HEAD) => {
+                answer.with(ALLOW, HeaderValue::from_static(allowed))
+            }
             Some(_) => Answer::not_allowed(allowed),
         };
         (answer, None)

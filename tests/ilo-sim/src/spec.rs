@@ -29,6 +29,13 @@ impl Personality {
         }
     }
 
+    /// The name of the maker's own properties below `Oem`.
+    pub(crate) const fn oem_key(self) -> &'static str {
+        match self {
+            Self::Ilo5V311 => "Hpe",
+        }
+    }
+
     /// The prefix of messages from the standard registry (3.09's published registry is 1.18).
     pub(crate) const fn base_registry(self) -> &'static str {
         match self {

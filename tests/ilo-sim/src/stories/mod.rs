@@ -30,6 +30,7 @@ struct World {
 struct Answer {
     status: StatusCode,
     headers: HeaderMap,
+    text: Bytes,
     body: Value,
     after: Duration,
     delivery: Delivery,
@@ -83,9 +84,9 @@ impl World {
         };
         let request = request.body(Bytes::from(body.to_owned())).unwrap();
         let Reply { response, after, delivery } = self.ilo.handle(self.now, PEER, &request);
-        let (head, body) = response.into_parts();
-        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        Answer { status: head.status, headers: head.headers, body, after, delivery }
+        let (head, text) = response.into_parts();
+        let body = serde_json::from_slice(&text).unwrap_or(Value::Null);
+        Answer { status: head.status, headers: head.headers, text, body, after, delivery }
     }
 
     fn get(&mut self, path: &str, by: By<'_>) -> Answer {

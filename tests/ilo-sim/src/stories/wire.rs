@@ -33,6 +33,37 @@ fn expanded_members_are_the_members_themselves() {
 }
 
 #[test]
+fn bodies_are_to_the_byte_what_a_json_library_writes_and_sealed_by_all_the_rest() {
+    let odd = "o\"d\\d\u{1} größe";
+    let mut world = World::new(|spec| {
+        spec.name = odd.to_owned();
+        spec.accounts.push(Account::administrator(odd, "pw"));
+    });
+    let login = world.login(odd, "pw");
+    world.admit("plain");
+    world.admit(odd);
+    let services =
+        ["SessionService", "SessionService/Sessions", "Managers", "Managers/1", "UpdateService", "AccountService"];
+    for service in services.map(|name| format!("/{name}")).into_iter().chain([String::new()]) {
+        for tail in ["", "/", "?$expand=.", "/?$expand=."] {
+            let path = format!("/redfish/v1{service}{tail}");
+            let answer = world.get(&path, By::Token(&login.token));
+            assert_eq!(answer.text, answer.body.to_string(), "{path}");
+            let mut rest = answer.body.clone();
+            let etag = rest.as_object_mut().unwrap().remove("@odata.etag").unwrap();
+            let fnv = |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+            assert_eq!(etag, format!("W/\"{:08X}\"", rest.to_string().bytes().fold(0x811c_9dc5, fnv)), "{path}");
+            assert_eq!(etag, answer.header("ETag"), "{path}");
+        }
+    }
+    for (path, by) in [("/redfish", By::Nobody), (SERVICE, By::Nobody), ("/rest/\"", By::Token(&login.token))] {
+        let answer = world.get(path, by);
+        assert_eq!(answer.text, answer.body.to_string(), "{path}");
+        assert_eq!(answer.header("ETag"), "W/\"02C2D1BB\"", "{path}");
+    }
+}
+
+#[test]
 fn privileges_are_those_of_the_account() {
     let mut world = World::plain();
     let op = world.login("op", "pw");
