@@ -14,13 +14,12 @@ use crate::world::World;
 pub(crate) struct Disk {
     pub(crate) world: World,
     pub(crate) model: Model,
-    pub(crate) life: u64,
 }
 
 impl Disk {
     /// The state of the next life.
-    pub(crate) fn restarted(&self, life: u64) -> Self {
-        Self { world: self.world.clone(), model: self.model.restarted(), life }
+    pub(crate) fn restarted(&self) -> Self {
+        Self { world: self.world.clone(), model: self.model.restarted() }
     }
 
     pub(crate) fn fill(&self, is_full: bool) {
@@ -32,12 +31,13 @@ impl Disk {
     }
 
     /// One more commit: whether the kill comes here is seen to now.
-    fn count(&self) {
+    /// Whether it is kept, and nobody hears of it.
+    fn count(&self) -> bool {
         let mut inner = self.world.lock();
-        let Some(CrashAt::Commit { number, is_after }) = inner.crash else { return };
+        let Some(CrashAt::Commit { number, is_after }) = inner.crash else { return false };
         if number > 1 {
             inner.crash = Some(CrashAt::Commit { number: number - 1, is_after });
-            return;
+            return false;
         }
         if is_after {
             self.model.crash_after_next_commit();
@@ -45,6 +45,7 @@ impl Disk {
             self.model.crash_before_next_commit();
         }
         inner.die(&self.world.urgent);
+        is_after
     }
 
     fn read_along(&self, read: impl FnOnce(&mut crate::oracle::Oracle)) {
@@ -54,7 +55,9 @@ impl Disk {
 
 impl State for Disk {
     async fn save(&self, ilo: &IloName, memory: &Memory) -> Result<(), Unwritable> {
-        self.count();
+        if self.count() {
+            self.read_along(|oracle| oracle.saved(ilo.as_str(), memory));
+        }
         self.model.save(ilo, memory).await?;
         self.read_along(|oracle| oracle.saved(ilo.as_str(), memory));
         Ok(())

@@ -25,7 +25,10 @@ pub(crate) fn script(seed: u64, visits: u64) -> Script {
         clients(seed, number, calm_at_s, &mut acts);
         faults(seed, number, calm_at_s, &config, &mut acts);
         moves(seed, number, calm_at_s, &mut acts);
-        misfortunes(seed, number, calm_at_s, &ilos[number], &mut acts);
+        // Where iLOs change their names, what is known of clocks goes with them: one confusion at a time.
+        if !mixes(seed) {
+            misfortunes(seed, number, calm_at_s, &ilos[number], &mut acts);
+        }
     }
     host(seed, calm_at_s, &config, &mut acts);
     acts.sort_by_key(|act| act.at_ms);
@@ -333,6 +336,11 @@ fn misfortunes(seed: u64, ilo: usize, calm_at_s: u64, script: &IloScript, acts: 
 }
 
 /// What happens to the daemon and its host.
+/// Whether iLOs change their names in this life.
+fn mixes(seed: u64) -> bool {
+    Chance::of(seed, "mixes", 0).one_in(12)
+}
+
 fn host(seed: u64, calm_at_s: u64, config: &ConfigScript, acts: &mut Vec<Act>) {
     let mut chance = Chance::of(seed, "host", 0);
     for _ in 0..2 + chance.index(12) {
@@ -341,7 +349,8 @@ fn host(seed: u64, calm_at_s: u64, config: &ConfigScript, acts: &mut Vec<Act>) {
             0..=3 => What::Crash { at: crash(&mut chance), down_s },
             4 => What::Crash { at: CrashAt::Now, down_s },
             5 | 6 => What::Stop { down_s },
-            7..=11 => What::Reload { config: Box::new(altered(config, &mut chance)) },
+            7..=11 => What::Reload { config: Box::new(altered(config, &mut chance, mixes(seed))) },
+            12 if mixes(seed) => What::Stop { down_s },
             12 => What::HostClock { step_s: chance.of_these(&[-3600, 5, 100, 86_400, -86_400]) },
             13 => What::Suspend { for_s: chance.of_these(&[30, 3600, 86_400]) },
             14 => What::DiskFull { for_s: chance.of_these(&[10, 600]) },
@@ -363,7 +372,7 @@ fn crash(chance: &mut Chance) -> CrashAt {
 }
 
 /// The configuration, changed in one or two ways.
-fn altered(config: &ConfigScript, chance: &mut Chance) -> ConfigScript {
+fn altered(config: &ConfigScript, chance: &mut Chance, mixes: bool) -> ConfigScript {
     let mut config = config.clone();
     for _ in 0..1 + chance.index(2) {
         let group = chance.index(config.groups.len());
@@ -376,7 +385,7 @@ fn altered(config: &ConfigScript, chance: &mut Chance) -> ConfigScript {
             4 => config.groups[group].password ^= 1,
             5 => config.groups[group].is_pinned ^= true,
             6 => (config.per_visit, config.per_ilo_minute) = (1, 1),
-            7 if config.places.len() > 1 => {
+            7 if mixes => {
                 let other = chance.index(config.places.len());
                 config.places.swap(member, other);
             }

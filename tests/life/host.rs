@@ -32,7 +32,7 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn new(world: World, config: ConfigScript) -> Self {
-        let disk = Disk { world: world.clone(), model: Model::default(), life: 0 };
+        let disk = Disk { world: world.clone(), model: Model::default() };
         Self { world, disk, config, is_observing: false, running: None, is_stopping: false, life: 0 }
     }
 
@@ -47,7 +47,7 @@ impl Host {
     pub(crate) fn start(&mut self) {
         self.life += 1;
         self.is_stopping = false;
-        self.disk = self.disk.restarted(self.life);
+        self.disk = self.disk.restarted();
         {
             let mut inner = self.world.lock();
             let now = self.world.now(&inner);

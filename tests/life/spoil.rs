@@ -32,7 +32,8 @@ pub(crate) fn serve(site: &mut Site, now: Moment, on: On, fault: Option<Fault>, 
         && on == On::Collection
         && let Some((response, picture)) = site.last.clone()
     {
-        let truth = Truth { picture: Some(picture), ..Truth::default() };
+        // What is told is old; how long somebody was idle is not.
+        let truth = Truth { picture: Some(Picture { at: now, ..picture }), is_stale: true, ..Truth::default() };
         return Spoiled { response: Some(response), after: Some(Duration::ZERO), truth };
     }
     let reply = site.serve(now, request);
@@ -43,9 +44,9 @@ pub(crate) fn serve(site: &mut Site, now: Moment, on: On, fault: Option<Fault>, 
         return Spoiled { response: None, after, truth };
     }
     if on == On::Collection && reply.response.status() == StatusCode::OK {
-        let sessions = site.ilo.sessions(now).cloned().collect();
-        let is_expanded = !site.expands_not();
-        let picture = Picture { at: now, sessions, is_expanded, is_cut: false, is_vague: false };
+        let sessions: Vec<_> = site.ilo.sessions(now).cloned().collect();
+        let links = site.expands_not().then(|| Vec::len(&sessions));
+        let picture = Picture { at: now, sessions, links, ghosts: 0, is_cut: false, is_vague: false };
         site.last = Some((reply.response.clone(), picture.clone()));
         truth.picture = Some(picture);
     }
@@ -127,18 +128,28 @@ fn spoil(spoiled: &mut Spoiled, fault: Fault, on: On, chance: &mut Chance) {
             spoiled.truth.is_vague = true;
         }
         _ if on == On::Collection && response.status() == StatusCode::OK => {
-            lie(response, fault, chance);
+            let hidden = lie(response, fault, chance);
             if let Some(picture) = &mut spoiled.truth.picture {
                 picture.is_cut = matches!(fault, Fault::CountLies | Fault::Pages | Fault::Twice | Fault::Foreign);
-                picture.is_vague = fault == Fault::Vague && picture.is_expanded;
+                picture.is_vague = fault == Fault::Vague && picture.links.is_none();
+                if let Some(hidden) = hidden {
+                    picture.sessions.remove(hidden);
+                }
+                picture.ghosts = usize::from(matches!(fault, Fault::EvilId | Fault::Dangling));
+                picture.links = match (picture.links, fault) {
+                    (Some(links), Fault::Dangling) => Some(links + 1),
+                    (Some(links), Fault::Hidden) => Some(links.saturating_sub(1)),
+                    (links, _) => links,
+                };
             }
         }
         _ => {}
     }
 }
 
-/// A collection that does not tell the truth about itself.
-fn lie(response: &mut Response<Bytes>, fault: Fault, chance: &mut Chance) {
+/// A collection that does not tell the truth about itself; the place of the member that it hides.
+fn lie(response: &mut Response<Bytes>, fault: Fault, chance: &mut Chance) -> Option<usize> {
+    let mut hidden = None;
     rewrite(response, |collection| {
         let Some(members) = collection["Members"].as_array_mut() else { return };
         match fault {
@@ -154,7 +165,9 @@ fn lie(response: &mut Response<Bytes>, fault: Fault, chance: &mut Chance) {
             Fault::Dangling => members.push(another(2)),
             Fault::Vague => members.iter_mut().for_each(|member| make_vague(member, chance)),
             Fault::Hidden if !members.is_empty() => {
-                members.remove(chance.index(members.len()));
+                let place = chance.index(members.len());
+                members.remove(place);
+                hidden = Some(place);
             }
             _ => {}
         }
@@ -164,6 +177,7 @@ fn lie(response: &mut Response<Bytes>, fault: Fault, chance: &mut Chance) {
             collection["Members@odata.nextLink"] = json!(format!("{SESSIONS}?$skip=10"));
         }
     });
+    hidden
 }
 
 fn rewrite(response: &mut Response<Bytes>, change: impl FnOnce(&mut Value)) {

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use ilo_sim::{Moment, Session, SessionId};
+use ilo_sim::{Moment, Session, SessionId, Stamp};
 
 /// Who truly was on, when the daemon was told who is.
 #[derive(Clone, Debug)]
 pub(crate) struct Picture {
     pub(crate) at: Moment,
     pub(crate) sessions: Vec<Session>,
-    /// All of them were told at once.
-    pub(crate) is_expanded: bool,
+    /// Where only links were told: how many are asked for one by one.
+    pub(crate) links: Option<usize>,
+    /// Members that were told and are not there.
+    pub(crate) ghosts: usize,
     /// What was told was not whole, by its own words.
     pub(crate) is_cut: bool,
     /// Fields that spare were missing, of all.
@@ -42,6 +44,7 @@ pub(super) struct Ours {
 #[derive(Clone, Debug)]
 struct Seen {
     access: Moment,
+    shown: Stamp,
     longest_gap: Option<Duration>,
 }
 
@@ -61,6 +64,9 @@ pub(super) struct Book {
     pub(super) ending: Option<(SessionId, Moment, bool)>,
     pub(super) ended_in_visit: usize,
     seen: BTreeMap<SessionId, Seen>,
+    /// Links that are still to be asked for, and those that were.
+    links_left: usize,
+    read: Vec<Session>,
     pub(super) under_way: usize,
     /// When its clock was last set, or it was replaced.
     pub(super) clock_set: Option<Moment>,
@@ -68,6 +74,12 @@ pub(super) struct Book {
     pub(super) is_new: bool,
     /// The configuration stopped to name it while we were there.
     pub(super) has_left: bool,
+    /// The daemon was told who is on, once.
+    pub(super) is_known: bool,
+    /// An old answer made its clock look as if it had jumped.
+    pub(super) is_doubted: bool,
+    /// Its clock was set before anybody looked: whoever was on then can't be judged by anybody.
+    pub(super) blind_until: Option<Moment>,
     /// A login was sent in this visit.
     pub(super) logs_in: bool,
     /// When the host's clock was last set.
@@ -92,6 +104,16 @@ impl Book {
         self.under_way = 0;
     }
 
+    /// Its clock moved, or may have, as far as anybody can tell.
+    pub(super) fn is_moved(&self) -> bool {
+        self.clock_set.is_some() || self.host_set.is_some() || self.is_doubted
+    }
+
+    /// It comes back into the configuration: nobody remembers what was seen there.
+    pub(super) fn comes_back(&mut self) {
+        self.seen.clear();
+    }
+
     pub(super) fn visit_begins(&mut self) {
         (self.picture, self.asked) = (None, None);
         self.looks.clear();
@@ -100,7 +122,7 @@ impl Book {
     }
 
     /// The daemon is told who is on; where only links, it asks for each one next.
-    pub(super) fn sees(&mut self, picture: Picture, is_all: bool) {
+    pub(super) fn sees(&mut self, picture: Picture) {
         if picture.is_vague {
             self.vague.extend(picture.sessions.iter().map(|session| session.id.clone()));
         }
@@ -112,12 +134,29 @@ impl Book {
             }
             self.seen.retain(|id, _| picture.sessions.iter().any(|session| session.id == *id));
         }
-        if is_all {
-            for session in &picture.sessions {
-                see(&mut self.seen, session);
-            }
+        self.links_left = picture.links.unwrap_or(0);
+        self.read.clear();
+        if picture.links.is_none() {
+            picture.sessions.iter().for_each(|session| see(&mut self.seen, session));
         }
         self.picture = Some(picture);
+    }
+
+    /// The daemon asked for one session of a list of links, and it was there or not. When all were asked for, it
+    /// has seen them.
+    pub(super) fn reads(&mut self, status: u16, session: Option<&Session>) {
+        if !matches!(status, 200 | 404 | 410) {
+            // That ends the visit.
+            self.links_left = 0;
+        }
+        if self.asked.is_some() || self.links_left == 0 {
+            return;
+        }
+        self.read.extend(session.cloned());
+        self.links_left -= 1;
+        if self.links_left == 0 {
+            self.read.drain(..).for_each(|session| see(&mut self.seen, &session));
+        }
     }
 
     /// The daemon is told about one session: for the first time in this visit, or for the last.
@@ -129,7 +168,6 @@ impl Book {
             self.looks.insert(look.session.id.clone(), look);
             return;
         }
-        see(&mut self.seen, &look.session);
         if let Some(picture) = &mut self.picture {
             let place = picture.sessions.iter().position(|session| session.id == look.session.id);
             match place {
@@ -155,15 +193,12 @@ impl Book {
     }
 }
 
+/// Only what an iLO shows can be seen: an SSH session's access time stands still.
 fn see(seen: &mut BTreeMap<SessionId, Seen>, session: &Session) {
-    let new = || Seen { access: session.access, longest_gap: None };
+    let new = || Seen { access: session.access, shown: session.access_shown, longest_gap: None };
     let seen = seen.entry(session.id.clone()).or_insert_with(new);
-    if session.access > seen.access {
-        let gap = session.access.since(seen.access);
-        // Two uses within a second look like one.
-        if gap >= Duration::from_secs(1) {
-            seen.longest_gap = seen.longest_gap.max(Some(gap));
-        }
-        seen.access = session.access;
+    if session.access_shown != seen.shown {
+        seen.longest_gap = seen.longest_gap.max(Some(session.access.since(seen.access)));
+        (seen.access, seen.shown) = (session.access, session.access_shown);
     }
 }

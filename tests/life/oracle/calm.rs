@@ -70,7 +70,7 @@ impl Oracle {
         let book = &self.books[number];
         let within = |at: Option<Moment>, wait_s: u64| at.is_some_and(|at| now.since(at) < Duration::from_secs(wait_s));
         let is_full = site.ilo.sessions(now).count() >= site.script.limit;
-        let (asked, way_ms) = (site.ilo.sessions(now).count() as u64 + 3, site.script.way_ms.1);
+        let (asked, way_ms) = (site.ilo.sessions(now).count() as u64 + 9, site.script.way_ms.1);
         // One by one over a slow wire takes longer than a visit may.
         let is_slow = site.expands_not() && asked * way_ms * 2 > self.now_in_force().config.visit_s * 1000;
         is_slow
@@ -97,13 +97,16 @@ impl Oracle {
             && config.per_minute >= 20
             && config.per_ilo_minute >= 4
             && config.share_percent >= 20;
-        if !may_end || !can_end {
+        // A look that takes a second comes too late to be the last one.
+        let is_slow = site.script.way_ms.1 >= 500;
+        if !may_end || !can_end || is_slow {
             return None;
         }
         let picture = Picture {
             at: now,
             sessions: site.ilo.sessions(now).cloned().collect(),
-            is_expanded: true,
+            links: None,
+            ghosts: 0,
             is_cut: false,
             is_vague: false,
         };
@@ -113,7 +116,7 @@ impl Oracle {
                 picture: &picture,
                 session,
                 // A clock that was set leaves only what was seen to stand still.
-                from: self.books[number].clock_set.or(self.books[number].host_set).map(|_| self.born_at),
+                from: self.books[number].is_moved().then_some(self.born_at),
                 longest_gap: self.books[number].longest_gap(&session.id),
                 margin: Duration::from_secs(2 * config.every_s + 300),
             };

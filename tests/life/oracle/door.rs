@@ -27,8 +27,11 @@ pub(super) struct Passwords {
     groups: BTreeMap<usize, Group>,
     /// Which group and name in the configuration each login under way is of.
     trying: BTreeMap<usize, (usize, usize)>,
+    /// Groups whose password was another one for a while. Whether it was tried meanwhile, nobody tells.
+    changed: BTreeSet<usize>,
 }
 
+/// One password, in one group.
 #[derive(Default)]
 struct Group {
     works: bool,
@@ -48,6 +51,7 @@ impl Passwords {
             let password = |config: &ConfigScript| config.groups.get(number).map(|group| group.password);
             if password(before) != password(after) {
                 self.groups.remove(&number);
+                self.changed.insert(number);
             }
         }
     }
@@ -130,30 +134,24 @@ impl Oracle {
     }
 
     /// Everything of ours that is in a table must be known to the state: held, or lost and provable.
-    pub(super) fn nothing_leaks(&mut self, now: Moment, number: usize, site: &Site, memory: &Memory) {
-        let mut leaked = None;
-        for (ours, session) in self.ours_alive(now, number, site).filter(|(ours, _)| !ours.is_unprovable) {
-            let id = session.id.as_str();
-            let shown_s = session.login_shown.epoch_s();
-            let known = memory.held.as_ref().is_some_and(|held| held.session.to_string() == id)
-                || memory.former.iter().any(|former| former.session.to_string() == id)
-                || memory.intents.iter().any(|intent| {
-                    intent.authority.host == host(number)
-                        && intent.from.unix_s() <= shown_s
-                        && shown_s <= intent.to.unix_s()
-                });
-            let _ = ours;
-            if !known {
-                leaked = Some(format!(
-                    "{id} of ours is on ilo-{number:02}, and the state knows nothing of it (login {}): {:?} {:?}",
-                    session.login_shown,
-                    memory.intents,
-                    memory.former.iter().map(|former| former.session.to_string()).collect::<Vec<_>>()
-                ));
-            }
+    pub(super) fn nothing_leaks(&mut self, now: Moment, number: usize, site: &Site, memories: &[Memory]) {
+        let unknown = self.ours_alive(now, number, site).find(|(ours, session)| {
+            !ours.is_unprovable && !memories.iter().any(|memory| knows(memory, &host(number), session))
+        });
+        if let Some(id) = unknown.map(|(_, session)| session.id.clone()) {
+            self.breaks("rule 2", format!("{id} of ours is on ilo-{number:02}, and the state knows nothing of it"));
         }
-        leaked.into_iter().for_each(|what| self.breaks("rule 2", what));
     }
+}
+
+/// Whether what is remembered tells that a session is ours.
+fn knows(memory: &Memory, host: &str, session: &Session) -> bool {
+    let (id, shown_s) = (session.id.as_str(), session.login_shown.epoch_s());
+    memory.held.as_ref().is_some_and(|held| held.session.to_string() == id)
+        || memory.former.iter().any(|former| former.session.to_string() == id)
+        || memory.intents.iter().any(|intent| {
+            intent.authority.host == host && intent.from.unix_s() <= shown_s && shown_s <= intent.to.unix_s()
+        })
 }
 
 impl Passwords {
@@ -186,7 +184,7 @@ impl Passwords {
     }
 
     fn is_tried_elsewhere(&self, number: usize, ilo: usize) -> bool {
-        self.trying.values().any(|(group, name)| *name != ilo && *group == number)
+        !self.changed.contains(&number) && self.trying.values().any(|(group, name)| *name != ilo && *group == number)
     }
 
     fn accepted(&mut self, number: usize, ilo: usize) {

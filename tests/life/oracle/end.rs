@@ -18,7 +18,7 @@ impl Oracle {
         let is_same = |login: Moment| truly.is_none_or(|session| session.login == login);
         let ours = self.books[number].ours.get(id).is_some_and(|ours| is_same(ours.login));
         if acting == Some(id) {
-            return self.logs_out(now, number, id);
+            return self.logs_out(number, id);
         }
         if ours {
             return;
@@ -32,13 +32,16 @@ impl Oracle {
     }
 
     /// Our own session is ended with its own token: by a stop, or because the configuration leaves this iLO.
-    fn logs_out(&mut self, now: Moment, number: usize, id: &SessionId) {
+    fn logs_out(&mut self, number: usize, id: &SessionId) {
         let leaves =
             |one: &InForce| one.observes || one.config.members[number].is_none() || one.config.places[number] != number;
         if !self.history.iter().any(leaves) {
             self.breaks("I1", format!("our held session {id} on ilo-{number:02} is ended for no reason"));
         }
-        let _ = now;
+        // If that is not answered, nobody knows; and an iLO that left the configuration is asked no more.
+        if let Some(ours) = self.books[number].ours.get_mut(id) {
+            ours.is_excused = true;
+        }
     }
 
     fn ends_others(
@@ -98,8 +101,9 @@ impl Oracle {
             host_ahead_s: self.host_ahead_s,
             longest_gap: self.books[number].longest_gap(&session.id),
             ended_before: self.books[number].ended_in_visit - 1,
+            blind_until: self.books[number].blind_until,
             refused_full: self.books[number].refused_full.is_some(),
-            is_clock_moved: self.books[number].clock_set.or(self.books[number].host_set).is_some(),
+            is_clock_moved: self.books[number].is_moved(),
         };
         let mut why = ("rule 9", String::from("nothing is in force"));
         for one in self.perhaps_in_force(now) {
@@ -129,6 +133,7 @@ impl Oracle {
             self.perhaps_in_force(now).map(|one| cap(&one.config)).max().unwrap_or(0)
         };
         let others = picture.sessions.iter().filter(|session| !session.owner.eq_ignore_ascii_case(OURS)).count();
+        let others = others + picture.ghosts;
         let in_visit = self.books[number].ended_in_visit;
         let in_minute = self.ended.iter().filter(|(at, _)| now.since(*at) < Duration::from_secs(60));
         let (here, all) = (in_minute.clone().filter(|(_, ilo)| *ilo == number).count() + 1, in_minute.count() + 1);

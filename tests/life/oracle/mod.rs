@@ -52,6 +52,8 @@ pub(crate) struct Truth {
     pub(crate) look: Option<Session>,
     /// Fields that spare are missing from what was told.
     pub(crate) is_vague: bool,
+    /// What was told is as old as the last answer.
+    pub(crate) is_stale: bool,
     /// What the update service told.
     pub(crate) is_flashing: bool,
 }
@@ -137,6 +139,9 @@ impl Oracle {
             for (name, place) in before.config.places.iter().enumerate() {
                 let is_in = |config: &ConfigScript| config.members[name].is_some();
                 self.books[*place].has_left = is_in(&before.config) && !is_in(config);
+                if !is_in(&before.config) {
+                    self.books[*place].comes_back();
+                }
             }
             // What is known of lost logins belongs to a name, and the name to another iLO now.
             if before.config.places != config.places {
@@ -169,7 +174,9 @@ impl Oracle {
 
     /// An iLO's clock is set, or the iLO replaced: a login that nobody knows the end of can't be proven any more.
     pub(crate) fn clock_set(&mut self, now: Moment, number: usize) {
-        self.books[number].clock_set = Some(now);
+        let book = &mut self.books[number];
+        book.clock_set = Some(now);
+        book.blind_until = if book.is_known { book.blind_until } else { Some(now) };
         self.books[number].ours.values_mut().filter(|ours| ours.is_excused).for_each(|ours| ours.is_unprovable = true);
     }
 
@@ -287,10 +294,13 @@ impl Oracle {
             On::Collection => {
                 if let Some(picture) = &truth.picture {
                     book.told_at = Some(now);
-                    book.sees(picture.clone(), picture.is_expanded);
+                    book.is_doubted |= truth.is_stale;
+                    book.is_known = true;
+                    book.sees(picture.clone());
                 }
             }
             On::Member => {
+                book.reads(response.status().as_u16(), truth.look.as_ref());
                 if let Some(session) = &truth.look {
                     book.looks(Look { sent, session: session.clone(), is_vague: truth.is_vague });
                 }

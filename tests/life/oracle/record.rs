@@ -122,18 +122,9 @@ impl Oracle {
 
     /// The daemon is dead, or at rest: nothing of ours may be in a table that the state does not know.
     pub(crate) fn at_rest(&mut self, now: Moment, sites: &[Site]) {
-        let memories = self.records.memories.clone();
+        let memories: Vec<Memory> = self.records.memories.values().cloned().collect();
         for (number, site) in sites.iter().enumerate() {
-            let mut all = Memory::default();
-            for memory in memories.values() {
-                let here = |held: &&ilo_reaper::state::Held| held.authority.host == crate::script::host(number);
-                if let Some(held) = memory.held.as_ref().filter(here) {
-                    all.held = Some(held.clone());
-                }
-                all.former.extend(memory.former.iter().cloned());
-                all.intents.extend(memory.intents.iter().cloned());
-            }
-            self.nothing_leaks(now, number, site, &all);
+            self.nothing_leaks(now, number, site, &memories);
         }
     }
 }

@@ -28,17 +28,24 @@ pub(super) struct Case<'a> {
     pub(super) longest_gap: Option<Duration>,
     /// How many others this visit ended before it.
     pub(super) ended_before: usize,
+    /// Times before that are nobody's to know.
+    pub(super) blind_until: Option<Moment>,
     pub(super) refused_full: bool,
     pub(super) is_clock_moved: bool,
 }
 
 impl Case<'_> {
     fn idle(&self) -> Duration {
-        self.picture.at.since(self.session.access)
+        self.since(self.session.access)
     }
 
     fn age(&self) -> Duration {
-        self.picture.at.since(self.session.login)
+        self.since(self.session.login)
+    }
+
+    fn since(&self, then: Moment) -> Duration {
+        let is_blind = self.blind_until.is_some_and(|until| then <= until);
+        if is_blind { Duration::MAX / 4 } else { self.picture.at.since(then) }
     }
 
     /// Its access time does not move while it is used.
@@ -149,7 +156,8 @@ fn proves(case: &Case<'_>, config: &ConfigScript, rule: &RuleScript, site: &Site
 /// `when` and `down_to`, by the entries there were.
 fn room(case: &Case<'_>, config: &ConfigScript, rule: &RuleScript, _site: &Site) -> Result<(), String> {
     let counted = case.picture.sessions.iter().filter(|session| ["REST", "Web UI"].contains(&session.tag.as_str()));
-    let used = counted.count();
+    // Who is listed and is not there takes a place, as far as anybody can tell.
+    let used = counted.count() + case.picture.ghosts;
     if rule.conditions.when.is_none() && rule.down_to.is_none() {
         return Ok(());
     }
@@ -239,6 +247,7 @@ pub(super) fn must_go(duty: &Duty<'_>, group: &GroupScript) -> Option<usize> {
         host_ahead_s: 0,
         longest_gap: None,
         ended_before: 0,
+        blind_until: None,
         refused_full: false,
         is_clock_moved: false,
     };
