@@ -16,6 +16,7 @@
 //! | --- | --- | --- |
 //! | 0 | `time` | points in time on an iLO's own clock |
 //! | 0 | `secret` | passwords and tokens |
+//! | 0 | `law` | of tests: what must hold for any input, and how that is tried |
 //! | 1 | `session` | the nouns of an iLO: session, owner, kind, observation |
 //! | 2 | `settings` | what can be set, once it is proven good |
 //! | 3 | `event` | what can be told |
@@ -47,6 +48,8 @@ pub mod config;
 pub mod daemon;
 pub mod event;
 pub mod fleet;
+#[cfg(test)]
+mod law;
 pub mod policy;
 pub mod redfish;
 pub mod report;
