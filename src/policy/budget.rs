@@ -39,7 +39,12 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prop_assert;
+    use proptest::strategy::Strategy;
+
     use super::*;
+    use crate::law::holds;
 
     #[test]
     fn a_start_does_not_fill_it() {
@@ -65,5 +70,63 @@ mod tests {
         assert_eq!(take(&a, 60), Ok(()), "the first is a minute old");
         assert_eq!(take(&a, 61), Err(Cap::FleetMinute));
         assert_eq!(take(&b, 90), Ok(()));
+    }
+
+    /// Deletions that are asked for one after the other: how many milliseconds after the last, on which iLO, and
+    /// under which caps of an iLO's minute and the fleet's.
+    fn asked() -> impl Strategy<Value = Vec<(u64, usize, (usize, usize))>> {
+        vec((0..8000u64, 0..3usize, (0..6usize, 0..12usize)), 1..100)
+    }
+
+    fn caps((per_ilo_minute, per_minute): (usize, usize)) -> Caps {
+        Caps { per_ilo_minute, per_minute, ..Caps::default() }
+    }
+
+    /// Also where a reload changes the caps every time.
+    #[test]
+    fn no_minute_has_more_deletions_than_the_caps_say_and_none_is_refused_below_them() {
+        holds(500, &asked(), |asked| {
+            let ilos = ["a", "b", "c"].map(IloName::new);
+            let (mut budget, mut now) = (Budget::default(), Duration::ZERO);
+            let mut taken: Vec<(Duration, usize)> = Vec::new();
+            let mut refused = 0;
+            for (after_ms, ilo, limits) in asked {
+                now += Duration::from_millis(after_ms);
+                let lately: Vec<_> = taken.iter().filter(|(at, _)| *at + MINUTE > now).collect();
+                let of_ilo = lately.iter().filter(|(_, other)| *other == ilo).count();
+                match budget.take(&caps(limits), &ilos[ilo], now) {
+                    Ok(()) => {
+                        prop_assert!(of_ilo < limits.0 && lately.len() < limits.1, "{} on it, {:?}", of_ilo, lately);
+                        taken.push((now, ilo));
+                    }
+                    Err(Cap::IloMinute) => prop_assert!(of_ilo >= limits.0, "{} on it", of_ilo),
+                    Err(Cap::FleetMinute) => prop_assert!(lately.len() >= limits.1, "{:?}", lately),
+                    Err(other) => prop_assert!(false, "{:?} is no cap of a minute", other),
+                }
+                refused += usize::from(taken.last().is_none_or(|(at, _)| *at != now));
+            }
+            Ok(refused > 0 && taken.len() > 1)
+        });
+    }
+
+    #[test]
+    fn after_the_same_deletions_lower_caps_let_no_more_go() {
+        let caps_before_and_after = ((0..6usize, 0..12usize), (0..4usize, 0..4usize));
+        holds(500, &(asked(), caps_before_and_after), |(asked, (higher, fewer))| {
+            let ilo = IloName::new("a");
+            let (mut budget, mut now) = (Budget::default(), Duration::ZERO);
+            for (after_ms, other, limits) in asked {
+                now += Duration::from_millis(after_ms);
+                let other = if other == 0 { ilo.clone() } else { IloName::new("b") };
+                let _ = budget.take(&caps(limits), &other, now);
+            }
+            let lower = (higher.0.saturating_sub(fewer.0), higher.1.saturating_sub(fewer.1));
+            let many = |limits| {
+                let mut budget = budget.clone();
+                (0..20).filter(|_| budget.take(&caps(limits), &ilo, now).is_ok()).count()
+            };
+            prop_assert!(many(lower) <= many(higher), "{:?} instead of {:?}", lower, higher);
+            Ok(many(higher) > 0)
+        });
     }
 }

@@ -20,7 +20,7 @@ mod plan;
 mod pressure;
 mod rule;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod witness;
 
 pub use budget::Budget;

@@ -1,5 +1,6 @@
 //! Stories: given a table of sessions and a policy, these went and these stayed.
 
+pub(crate) mod any;
 mod bounds;
 mod guard;
 mod laws;
@@ -7,10 +8,11 @@ mod oracle;
 mod rules;
 mod witness;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Circumstances, Learned, Plan, Table, Witness};
+use super::{Circumstances, Learned, Plan, Table, Verdict, Witness};
 use crate::session::{Clock, Extent, Kind, Observation, Own, Owner, Session, SessionId, UserType};
 use crate::settings::{Caps, Conditions, Glob, Policy, Pressure, PressureSettings, Protection, Rule};
 use crate::time::Timestamp;
@@ -33,7 +35,7 @@ fn seconds(count: u64) -> Duration {
 
 /// A session in a story. Unless said otherwise it is a token session of `svc-backup` from 192.0.2.10 that
 /// logged in two hours ago and was used one hour ago.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct On(Session);
 
 fn on(id: &str) -> On {
@@ -147,12 +149,14 @@ fn nets(written: &[&str]) -> Option<Vec<ipnet::IpNet>> {
 
 /// One observation and one policy, with caps that hold nothing back.
 #[derive(Clone)]
-struct Story {
-    seen: Observation,
-    policy: Policy,
-    caps: Caps,
-    pressure: PressureSettings,
+pub(crate) struct Story {
+    pub(crate) seen: Observation,
+    pub(crate) policy: Policy,
+    pub(crate) caps: Caps,
+    pub(crate) pressure: PressureSettings,
     witness: Witness,
+    /// All that the witness saw, oldest first, where the story tells it.
+    looks: Vec<(Duration, Observation)>,
     learned: Learned,
     now: Duration,
 }
@@ -170,8 +174,29 @@ fn given(sessions: impl IntoIterator<Item = On>) -> Story {
         caps: Caps { per_visit: 1000, share_of_seen_percent: 100, ..Caps::default() },
         pressure: PressureSettings::default(),
         witness: Witness::default(),
+        looks: Vec::new(),
         learned: Learned::default(),
         now: Duration::ZERO,
+    }
+}
+
+/// A line for each session, protection and rule.
+impl fmt::Debug for Story {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seen, policy, caps, pressure, witness, looks: _, learned, now } = self;
+        let ago = |time: Option<Timestamp>| time.map(|time| NOW.unix_s() - time.unix_s());
+        writeln!(f, "{:?}, {:?}, suspects {:?}", seen.clock, seen.extent, seen.suspects)?;
+        for session in &seen.sessions {
+            let Session { id, owner, origin, kind, user_type, login, access, mine } = session;
+            let owner = owner.as_ref().map(ToString::to_string);
+            let (login, access) = (ago(*login), ago(*access));
+            write!(f, "  {id}: {owner:?} {origin:?} {kind:?} {user_type:?}, login {login:?}, access {access:?} s ago")?;
+            let (gap, stands) = (witness.longest_gap(id), witness.stands_still(id, *now));
+            writeln!(f, ", gap {gap:?}, stands {stands:?}{}", if *mine { ", mine" } else { "" })?;
+        }
+        policy.protect.iter().try_for_each(|protection| writeln!(f, "  {protection:?}"))?;
+        policy.reap.iter().try_for_each(|rule| writeln!(f, "  {rule:?}"))?;
+        write!(f, "  {caps:?} {pressure:?} {learned:?}")
     }
 }
 
@@ -196,7 +221,16 @@ impl Story {
         self
     }
 
-    fn plan(&self) -> Plan {
+    /// Lets a new witness see all of these.
+    fn witnessed(mut self, looks: Vec<(Duration, Observation)>) -> Self {
+        self.witness = Witness::default();
+        for (at, seen) in &looks {
+            self.witness.watch(seen, *at);
+        }
+        Self { looks, ..self }
+    }
+
+    pub(crate) fn plan(&self) -> Plan {
         let table = Table::of(&self.seen, &self.pressure, self.learned);
         let around = Circumstances { table, witness: &self.witness, now: self.now, host_now: HOST_NOW };
         self.policy.plan(&self.caps, &self.seen, &around)

@@ -7,7 +7,8 @@ use super::*;
 
 /// Why a session must stay whatever the rules say (DESIGN: "Never delete"), or because no rule names its kind,
 /// its user type or its place.
-pub(super) fn protected(policy: &Policy, seen: &Observation, session: &Session) -> Option<&'static str> {
+pub(super) fn protected(story: &Story, session: &Session) -> Option<&'static str> {
+    let Story { policy, seen, .. } = story;
     let owner = session.owner.as_ref().map(|owner| owner.to_string().to_lowercase());
     if seen.extent != Extent::Whole {
         return Some("not all was seen");
@@ -40,7 +41,57 @@ pub(super) fn protected(policy: &Policy, seen: &Observation, session: &Session) 
     if !policy.reap.iter().any(|rule| names(rule, session, origin)) {
         return Some("no rule names it");
     }
+    let Past { longest_pause_s, stands_still_s } = past(story, &session.id);
+    let idle_s = idle_s(seen, session, stands_still_s);
+    if longest_pause_s.is_some_and(|pause_s| idle_s.is_none_or(|idle_s| idle_s <= 3 * pause_s)) {
+        return Some("it paused before");
+    }
     None
+}
+
+/// What earlier looks tell of one session.
+struct Past {
+    longest_pause_s: Option<i64>,
+    stands_still_s: Option<i64>,
+}
+
+/// Reads all looks at one session again, from its first since it was last missing to the last.
+fn past(story: &Story, id: &SessionId) -> Past {
+    let looks: Vec<_> = (story.looks.iter())
+        .map(|(at, seen)| (at.as_secs().cast_signed(), seen, seen.sessions.iter().find(|session| session.id == *id)))
+        .collect();
+    let gone = looks.iter().rposition(|(_, seen, found)| found.is_none() && seen.extent == Extent::Whole);
+    // Each look at which the access time was another than at the one before, and its time then.
+    let mut moves: Vec<(i64, Option<i64>, bool)> = Vec::new();
+    for (at_s, seen, session) in looks.into_iter().skip(gone.map_or(0, |gone| gone + 1)) {
+        let Some(session) = session else { continue };
+        let access_s = session.access.map(Timestamp::unix_s);
+        let sound = matches!(seen.clock, Clock::Sound(_)) && !seen.suspects.contains(id);
+        if moves.last().is_none_or(|(_, before_s, _)| *before_s != access_s) {
+            moves.push((at_s, access_s, sound));
+        }
+    }
+    let pauses = moves.windows(2).map(|pair| match (pair[0].1, pair[1]) {
+        (Some(before_s), (_, Some(access_s), true)) if before_s <= access_s => access_s - before_s,
+        (_, (at_s, ..)) => at_s - pair[0].0,
+    });
+    let now_s = story.now.as_secs().cast_signed();
+    Past { longest_pause_s: pauses.max(), stands_still_s: moves.last().map(|(since_s, ..)| now_s - since_s) }
+}
+
+/// Seconds since the last access, on the iLO's clock; where that is not to be believed, as long as we saw it stand.
+fn idle_s(seen: &Observation, session: &Session, stands_still_s: Option<i64>) -> Option<i64> {
+    if session.kind == Kind::Ssh || session.kind == Kind::Console {
+        return None;
+    }
+    let access_s = session.access?.unix_s();
+    match seen.clock {
+        Clock::Sound(now) if !seen.suspects.contains(&session.id) => {
+            let login_s = session.login.map_or(access_s, Timestamp::unix_s);
+            (login_s <= access_s && access_s <= now.unix_s()).then_some(now.unix_s() - access_s)
+        }
+        _ => stands_still_s,
+    }
 }
 
 /// Whether a protection certainly covers a session. It may cover more: in doubt it spares.
@@ -71,15 +122,17 @@ fn names(rule: &Rule, session: &Session, origin: IpAddr) -> bool {
 }
 
 /// Whether every condition of `rule` is proven for this session; if not, which one is not.
-pub(super) fn proven(rule: &Rule, seen: &Observation, session: &Session, table: &Table) -> Result<(), &'static str> {
+pub(super) fn proven(rule: &Rule, story: &Story, session: &Session, table: &Table) -> Result<(), &'static str> {
+    let seen = &story.seen;
     let asked = &rule.conditions;
-    let now = seen.clock.now().map(Timestamp::unix_s);
+    let suspect = seen.suspects.contains(&session.id);
+    let now = seen.clock.now().filter(|_| !suspect).map(Timestamp::unix_s);
     let login = session.login.map(Timestamp::unix_s);
     let access = session.access.map(Timestamp::unix_s);
     let moves = session.kind != Kind::Ssh && session.kind != Kind::Console;
     let owner = session.owner.as_ref().map(|owner| owner.to_string().to_lowercase()).unwrap_or_default();
     let check = |holds: bool, what: &'static str| if holds { Ok(()) } else { Err(what) };
-    let asks_time = asked.age.is_some() || asked.idle.is_some() || asked.superseded || asked.never_used;
+    let asks_time = asked.age.is_some() || asked.superseded || asked.never_used;
     if asks_time {
         let now = now.ok_or("now unknown")?;
         check(login.is_none_or(|login| login <= now), "login in the future")?;
@@ -96,8 +149,8 @@ pub(super) fn proven(rule: &Rule, seen: &Observation, session: &Session, table: 
         check(now.zip(login).is_some_and(|(now, login)| now - login >= asked.as_secs().cast_signed()), "age")?;
     }
     if let Some(asked) = asked.idle {
-        let idle = now.zip(access).is_some_and(|(now, access)| now - access >= asked.as_secs().cast_signed());
-        check(moves && idle, "idle")?;
+        let idle_s = idle_s(seen, session, past(story, &session.id).stands_still_s);
+        check(idle_s.is_some_and(|idle_s| idle_s >= asked.as_secs().cast_signed()), "idle")?;
     }
     if asked.never_used {
         check(moves && login.is_some() && login == access, "never used")?;
@@ -114,6 +167,7 @@ pub(super) fn proven(rule: &Rule, seen: &Observation, session: &Session, table: 
                 && begun <= now
                 && !other.mine
                 && other.id != seen.own.held
+                && !seen.suspects.contains(&other.id)
         };
         let known = moves && login.is_some() && access.is_some();
         check(known && seen.sessions.iter().any(|other| newer(&other)), "superseded")?;

@@ -1,6 +1,10 @@
 //! What was seen before, and what it delays.
 
+use proptest::collection::vec;
+use proptest::{bool, prop_assert};
+
 use super::*;
+use crate::law::holds;
 
 const EVERY_S: u64 = 60;
 
@@ -101,4 +105,46 @@ fn who_is_gone_is_forgotten_unless_not_all_was_seen() {
     story.seen.sessions = all;
     story.witness.watch(&story.seen, seconds(60));
     assert_eq!(story.witness.stands_still(&id, seconds(70)), Some(seconds(10)));
+}
+
+/// A client that pauses as it likes, and looks at its session whenever: whatever lies between two of its accesses
+/// that we saw, the witness takes it for no less, and never takes it to stand still for longer than it does.
+#[test]
+fn no_pause_before_our_eyes_is_taken_for_a_shorter_one() {
+    let accesses = vec(1..1000i64, 1..12);
+    let looks = vec((1..200i64, 0..4u8), 1..40);
+    holds(500, &(accesses, looks, bool::ANY), |(pauses_s, intervals, all_sound)| {
+        let summed = |total: &mut i64, more: i64| {
+            *total += more;
+            Some(*total)
+        };
+        let accesses: Vec<i64> = pauses_s.into_iter().scan(0, |total, pause_s| summed(total, pause_s)).collect();
+        let longest_interval = intervals.iter().map(|(interval_s, _)| *interval_s).max().unwrap_or_default();
+        let (mut witness, mut at_s) = (Witness::default(), 0);
+        let (mut first_look_s, mut seen_s) = (None, Vec::new());
+        let clock_at = |after_s: i64| Timestamp::from_unix_s(NOW.unix_s() + after_s);
+        let monotonic = |after_s: i64| seconds(after_s.unsigned_abs());
+        for (interval_s, number) in intervals {
+            at_s += interval_s;
+            let last_s = accesses.iter().copied().filter(|access_s| *access_s <= at_s).max().unwrap_or(0);
+            let Story { mut seen, .. } = given([on("a").with(|session| session.access = Some(clock_at(last_s)))]);
+            let sound = all_sound || number < 3;
+            seen.clock = if sound { Clock::Sound(clock_at(at_s)) } else { Clock::Contradictory("so".into()) };
+            witness.watch(&seen, monotonic(at_s));
+            first_look_s.get_or_insert(at_s);
+            seen_s.push(last_s);
+        }
+        let [first_s, .., last_s] = seen_s[..] else { return Ok(false) };
+        let between = [0].into_iter().chain(accesses).filter(|access_s| (first_s..=last_s).contains(access_s));
+        let between: Vec<i64> = between.collect();
+        let gap = witness.longest_gap(&SessionId::read("a"));
+        for pair in between.windows(2) {
+            let after_first_look_s = pair[1] - pair[0].max(first_look_s.unwrap_or_default());
+            let pause_s = if all_sound { pair[1] - pair[0] } else { after_first_look_s - longest_interval };
+            prop_assert!(gap >= Some(monotonic(pause_s.max(0))), "{:?} is less than {} s", gap, pause_s);
+        }
+        let stands = witness.stands_still(&SessionId::read("a"), monotonic(at_s));
+        prop_assert!(stands <= Some(monotonic(at_s - last_s)), "{:?} since {} s", stands, last_s);
+        Ok(between.len() > 2)
+    });
 }
