@@ -15,7 +15,14 @@ pub(crate) type Said = Result<bool, TestCaseError>;
 /// Tries a law on so many cases. A law over nothing proves nothing: it must speak in at least one case of five.
 #[track_caller]
 pub(crate) fn holds<S: Strategy>(cases: u32, any: &S, law: impl Fn(S::Value) -> Said) {
-    let config = Config { cases, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..Config::default() };
+    let config = Config {
+        cases,
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        max_shrink_iters: 100_000,
+        max_shrink_time: 30_000,
+        ..Config::default()
+    };
     // What the environment asks for, and else what stands here.
     let config = contextualize_config(config);
     let (cases, seed) = (config.cases, config.rng_seed);

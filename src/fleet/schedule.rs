@@ -13,7 +13,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(600);
 const IN_LINE: Duration = Duration::from_secs(20);
 
 /// When each iLO is visited, and how many at once. iLOs whose last visit failed share a quarter of the
-/// places, so the sick delay nobody.
+/// places and come after the others, so the sick delay nobody; but they do come.
 #[derive(Clone, Debug)]
 pub struct Schedule {
     entries: BTreeMap<IloName, Entry>,
@@ -151,8 +151,14 @@ impl Schedule {
         }
         let sick_may = self.sick_in_flight < (self.places / 4).max(1);
         let due = |queue: &BTreeSet<(Duration, IloName)>| queue.first().filter(|(due, _)| *due <= now).cloned();
-        let picked = due(&self.healthy).map(|first| (first, false));
-        let picked = picked.or_else(|| due(&self.sick).filter(|_| sick_may).map(|first| (first, true)));
+        let (healthy, sick) = (due(&self.healthy), due(&self.sick).filter(|_| sick_may));
+        // Where there are too few places for all, somebody healthy is always due. The sick wait for them, but not
+        // for those whose turn is an interval after theirs.
+        let picked = match (healthy, sick) {
+            (Some(healthy), Some(sick)) if sick.0 + self.every < healthy.0 => Some((sick, true)),
+            (Some(healthy), _) => Some((healthy, false)),
+            (None, sick) => sick.map(|sick| (sick, true)),
+        };
         let Some((key, is_sick)) = picked else {
             let later = |queue: &BTreeSet<(Duration, IloName)>| queue.first().map(|(due, _)| *due);
             let sick = later(&self.sick).filter(|_| sick_may);
@@ -249,6 +255,9 @@ fn hash(name: &IloName, salt: u32) -> u64 {
 }
 
 #[cfg(test)]
+mod laws;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -343,6 +352,23 @@ mod tests {
             }
         }
         assert_eq!(hanging, 2, "a quarter of 8");
+    }
+
+    #[test]
+    fn who_failed_once_is_visited_again_also_where_the_healthy_take_every_place() {
+        let names = names(8);
+        let mut schedule = schedule(&names, 1);
+        let (mut now, mut visits) = (Duration::from_secs(60), BTreeMap::new());
+        // Half a minute each: eight of them don't fit into a minute.
+        while now < Duration::from_secs(7200) {
+            let Next::Due(name) = schedule.next(now) else { panic!("nobody is due") };
+            now += Duration::from_secs(30);
+            let outcome = if name == names[3] { Outcome::Failed(None) } else { Outcome::Good(None) };
+            schedule.done(&name, outcome, now);
+            *visits.entry(name).or_insert(0) += 1;
+        }
+        // Left alone for ten minutes each time, and then it waits for a place.
+        assert!(visits[&names[3]] >= 9, "{visits:?}");
     }
 
     #[test]
