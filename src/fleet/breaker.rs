@@ -206,6 +206,9 @@ fn wait(times: u32) -> Duration {
 }
 
 #[cfg(test)]
+mod laws;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
