@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::values::written;
+use crate::policy::names_inside;
 use crate::settings::{Conditions, Policy, Pressure, Protection, Room, Rule};
 
 /// How the new policy may delete what the old one kept.
@@ -16,22 +19,48 @@ pub(super) fn bolder_policy(old: &Policy, new: &Policy) -> Vec<String> {
         let what = if is_there { "protects less" } else { "is gone" };
         how.push(format!("protection `{}` {what}", protection.id));
     }
-    for rule in &new.reap {
-        if old.reap.iter().any(|other| bolder_rule(other, rule).is_empty()) {
-            continue;
-        }
+    let is_bolder = |rule: &Rule| !old.reap.iter().any(|other| bolder_rule(other, rule).is_empty());
+    for rule in new.reap.iter().filter(|rule| is_bolder(rule)) {
         match old.reap.iter().find(|other| other.id == rule.id) {
             Some(before) => how.push(format!("rule `{}` {}", rule.id, bolder_rule(before, rule).join(", "))),
             None => how.push(format!("rule `{}` is new", rule.id)),
         }
     }
-    // What `down_to` spares falls through to no later rule, so such a rule also holds back.
-    for rule in old.reap.iter().filter(|rule| rule.down_to.is_some()) {
-        if !new.reap.is_empty() && new.reap.iter().all(|other| other.id != rule.id) {
-            how.push(format!("rule `{}`, whose `down_to` also spared, is gone", rule.id));
+    for (place, rule) in old.reap.iter().enumerate().filter(|(_, rule)| spares(rule)) {
+        let now = new.reap.iter().find(|other| other.id == rule.id);
+        if now.is_some_and(is_bolder) || !spares_less(&old.reap[..=place], rule, &new.reap) {
+            continue;
         }
+        let by = if rule.down_to.is_some() { "down_to" } else { "keep_latest" };
+        let what = if now.is_some() { "comes later or matches less" } else { "is gone" };
+        how.push(format!("rule `{}`, whose `{by}` also spared, {what}", rule.id));
     }
     how
+}
+
+/// Whether a rule may match a session and let it stay. No later rule is asked about that one.
+pub(super) fn spares(rule: &Rule) -> bool {
+    rule.keep_latest.is_some() || rule.down_to.is_some()
+}
+
+/// Whether a rule of `new` may let go what `rule` spared, which was the last of `until_it`. Not if it is no bolder
+/// than `rule` or one before it, nor if another comes first that spares as much.
+fn spares_less(until_it: &[Rule], rule: &Rule, new: &[Rule]) -> bool {
+    let is_no_bolder = |new: &Rule| until_it.iter().any(|old| bolder_rule(old, new).is_empty());
+    let first_bolder = new.iter().position(|new| !is_no_bolder(new));
+    first_bolder.is_some_and(|first| !new[..first].iter().any(|new| spares_all_of(new, rule)))
+}
+
+fn spares_all_of(new: &Rule, old: &Rule) -> bool {
+    let as_much = match (old.down_to, new.down_to) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(before), Some(after)) => !more_room(before, after),
+    };
+    as_much
+        && new.keep_latest >= old.keep_latest
+        && reaches_further(&new.conditions, &old.conditions).is_empty()
+        && !permits_more(&new.conditions, &old.conditions)
 }
 
 /// Whether `after` asks for more free places than `before`.
@@ -54,6 +83,9 @@ fn protects_all_of(new: &Protection, old: &Protection) -> bool {
 
 fn bolder_rule(old: &Rule, new: &Rule) -> Vec<String> {
     let mut how = reaches_further(&old.conditions, &new.conditions);
+    if permits_more(&old.conditions, &new.conditions) {
+        how.push(String::from("names addresses inside the server"));
+    }
     let (before, after) = (old.keep_latest.unwrap_or(0), new.keep_latest.unwrap_or(0));
     if after < before {
         how.push(format!("keeps the latest {after} instead of {before}"));
@@ -64,6 +96,16 @@ fn bolder_rule(old: &Rule, new: &Rule) -> Vec<String> {
         _ => {}
     }
     how
+}
+
+/// Whether `new` names a network inside the server that `old` does not. Such a network does not only limit a rule:
+/// it permits what no rule matches without it.
+fn permits_more(old: &Conditions, new: &Conditions) -> bool {
+    let inside = |asked: &Conditions| -> Vec<IpNet> {
+        asked.origin.iter().flatten().filter(|net| names_inside(net)).copied().collect()
+    };
+    let permitted = inside(old);
+    inside(new).iter().any(|net| !permitted.iter().any(|wide| wide.contains(net)))
 }
 
 /// In which ways `new` may match what `old` does not.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::bolder::{bolder_policy, more_room};
-use crate::settings::{Caps, IloName, Mode, PressureSettings, Settings};
+use super::bolder::{bolder_policy, more_room, spares};
+use crate::settings::{Caps, IloName, Mode, PressureSettings, Rule, Settings};
 
 /// The difference between two configurations.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -29,6 +29,7 @@ pub fn change(old: &Settings, new: &Settings) -> Change {
     bolder.extend(bolder_policies(old, new));
     bolder.extend(bolder_caps(&old.caps, &new.caps));
     bolder.extend(bolder_pressure(&old.pressure, &new.pressure));
+    bolder.extend(bolder_calm(old, new));
     Change { added: only_in(new, old), removed: only_in(old, new), altered, bolder }
 }
 
@@ -86,6 +87,9 @@ fn bolder_pressure(old: &PressureSettings, new: &PressureSettings) -> Vec<String
         (Some(before), Some(after)) if after < before => {
             sentences.push(format!("`limit` goes from {before} to {after}, so that `when` is armed sooner"));
         }
+        (Some(before), None) => {
+            sentences.push(format!("`limit` is `learn` instead of {before}, and may turn out less"));
+        }
         _ => {}
     }
     if new.counts.iter().any(|kind| !old.counts.contains(kind)) {
@@ -95,6 +99,27 @@ fn bolder_pressure(old: &PressureSettings, new: &PressureSettings) -> Vec<String
         if more_room(before, after) {
             sentences.push(format!("`{level}` asks for more room, so that `when` is armed sooner"));
         }
+    }
+    sentences
+}
+
+/// A rule that also spares does so only while it is armed: a table that counts as calm for longer lets the rules
+/// behind it decide.
+fn bolder_calm(old: &Settings, new: &Settings) -> Vec<String> {
+    if bolder_pressure(&new.pressure, &old.pressure).is_empty() {
+        return Vec::new();
+    }
+    let policies: BTreeMap<_, _> =
+        new.targets.values().map(|target| (&target.policy.name, &target.policy.reap)).collect();
+    let mut sentences = Vec::new();
+    for (policy, reap) in policies {
+        let waits = |rule: &Rule| spares(rule) && (rule.conditions.when.is_some() || rule.down_to.is_some());
+        let with_others_behind = reap.iter().rev().skip(1).rev();
+        sentences.extend(
+            with_others_behind
+                .filter(|rule| waits(rule))
+                .map(|rule| format!("rule `{}` of policy `{policy}`, which also spares, is armed later", rule.id)),
+        );
     }
     sentences
 }

@@ -155,6 +155,6 @@ pub(super) fn is_inside(origin: IpAddr) -> bool {
 }
 
 /// Whether a rule's network names addresses inside the server, and not just everything.
-pub(super) fn names_inside(net: &IpNet) -> bool {
+pub fn names_inside(net: &IpNet) -> bool {
     inside().iter().any(|inside| inside.contains(&canonical(net)))
 }

@@ -24,7 +24,7 @@ pub(crate) mod tests;
 mod witness;
 
 pub use budget::Budget;
-pub use guard::Spared;
+pub use guard::{Spared, names_inside};
 pub use plan::{Cap, Circumstances, Doomed, HeldBack, Judged, Plan, Verdict};
 pub use pressure::{Gauge, Learned, LimitFrom, Table, used};
 pub use rule::Reason;

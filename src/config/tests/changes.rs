@@ -126,3 +126,59 @@ fn another_policy_is_compared_with_the_one_before() {
     .assert_eq(&change.bolder.join("\n"));
     assert_eq!(change.altered.len(), 1);
 }
+
+/// What a rule spares no later rule is asked about, so it holds back also those.
+#[test]
+fn a_rule_that_spares_less_is_named_where_others_decide_instead() {
+    let policy = |rules: &str| format!("policies: {{ default: {{ reap: [ {rules} ] }} }}\n");
+    let kept = "{ id: kept, superseded: true, idle: 3m, keep_latest: 3 }";
+    let rest = "{ id: rest, idle: 15m }";
+    for (new, expected) in [
+        (format!("{kept}, {rest}"), ""),
+        (kept.to_owned(), ""),
+        (format!("{kept}, {}", rest.replace("15m", "20m")), ""),
+        (format!("{}, {rest}", kept.replace("keep_latest: 3", "keep_latest: 4")), ""),
+        (rest.to_owned(), "policy `default`: rule `kept`, whose `keep_latest` also spared, is gone"),
+        (
+            format!("{rest}, {kept}"),
+            "policy `default`: rule `kept`, whose `keep_latest` also spared, comes later or matches less",
+        ),
+        (
+            format!("{}, {rest}", kept.replace("3m", "5m")),
+            "policy `default`: rule `kept`, whose `keep_latest` also spared, comes later or matches less",
+        ),
+    ] {
+        assert_eq!(bolder(&policy(&format!("{kept}, {rest}")), &policy(&new)), expected, "{new}");
+    }
+}
+
+#[test]
+fn a_network_inside_the_server_is_named_since_it_permits() {
+    let policy = |rule: &str| format!("policies: {{ default: {{ reap: [ {{ id: a, idle: 15m{rule} }} ] }} }}\n");
+    let named = "policy `default`: rule `a` names addresses inside the server";
+    for (old, new, expected) in [
+        ("", ", origin: 192.0.2.0/24", ""),
+        ("", ", origin: 127.0.0.1", named),
+        (", origin: 0.0.0.0/0", ", origin: 127.0.0.1", named),
+        (", origin: 127.0.0.0/8", ", origin: 127.0.0.1", ""),
+        (", origin: 127.0.0.1", "", "policy `default`: rule `a` names more origins"),
+    ] {
+        assert_eq!(bolder(&policy(old), &policy(new)), expected, "{old} to {new}");
+    }
+}
+
+#[test]
+fn a_limit_that_is_learned_again_may_be_less_and_a_calmer_table_arms_no_rule_that_spares() {
+    let change = |policies: &str, old: &str, new: &str| {
+        let with = |pressure: &str| format!("pressure: {{ {pressure} }}\n{policies}");
+        bolder(&with(old), &with(new))
+    };
+    assert_eq!(change("", "limit: 10", "limit: learn"), "`limit` is `learn` instead of 10, and may turn out less");
+    let waits = "policies: { default: { reap: [ { id: kept, idle: 15m, when: near, keep_latest: 3 }, { id: rest, idle: 15m } ] } }\n";
+    let named = "rule `kept` of policy `default`, which also spares, is armed later";
+    assert_eq!(change(waits, "limit: 10", "limit: 11"), named);
+    assert_eq!(change(waits, "near: 3 free", "near: 2 free"), named);
+    assert_eq!(change(waits, "near: 3 free", "near: 3 free"), "");
+    let last = waits.replace(", { id: rest, idle: 15m }", "");
+    assert_eq!(change(&last, "limit: 10", "limit: 11"), "", "nobody decides instead");
+}

@@ -7,6 +7,7 @@ mod example;
 mod files;
 mod fleets;
 mod hosts_files;
+mod laws;
 mod mistakes;
 mod ownership;
 mod passwords;
