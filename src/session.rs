@@ -304,7 +304,10 @@ fn is_harmful(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{prop_assert, prop_assert_eq, prop_oneof};
+
     use super::*;
+    use crate::law::holds;
 
     #[test]
     fn only_plain_ids_become_a_path_segment() {
@@ -332,6 +335,31 @@ mod tests {
             let cut = clean(&"\u{202e}ß漢".repeat(10), bytes_max);
             assert!(cut.len() <= bytes_max && cut.ends_with('…'), "{cut}");
         }
+    }
+
+    #[test]
+    fn any_text_is_harmless_and_bounded_and_what_was_cleaned_stays_as_it_is() {
+        let text = prop_oneof![".{0,40}", "[a-z\u{0}-\u{20}\u{202a}-\u{202e}\u{feff}é漢]{0,40}"];
+        holds(500, &(text, 3..60usize), |(text, bytes_max)| {
+            let cleaned = clean(&text, bytes_max);
+            prop_assert!(cleaned.len() <= bytes_max && !cleaned.contains(is_harmful), "{:?}", cleaned);
+            prop_assert_eq!(clean(&cleaned, bytes_max), cleaned.clone());
+            Ok(cleaned != text)
+        });
+    }
+
+    #[test]
+    fn an_id_is_a_path_segment_as_it_is_or_not_at_all() {
+        let id = prop_oneof!["[A-Za-z0-9._-]{1,140}", "[.]{1,3}", ".{0,20}", "[a-z0-9./%?#\\\\]{1,20}"];
+        holds(500, &id, |id| {
+            let segment = SessionId::read(&id).segment().map(str::to_owned);
+            prop_assert!(segment.is_none() || segment.as_ref() == Some(&id), "{:?}", segment);
+            let path = format!("/redfish/v1/SessionService/Sessions/{id}");
+            let uri = path.parse::<http::Uri>().ok().filter(|uri| uri.path() == path && !id.is_empty());
+            let one_more = uri.is_some_and(|uri| uri.path().split('/').count() == 6 && id != "." && id != "..");
+            prop_assert!(segment.is_none() || one_more, "{}", path);
+            Ok(segment.is_none() || id.len() > 100)
+        });
     }
 
     #[test]

@@ -101,7 +101,11 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::strategy::Strategy;
+    use proptest::{prop_assert_eq, prop_oneof};
+
     use super::*;
+    use crate::law::holds;
 
     #[test]
     fn durations_read_as_people_write_them() {
@@ -123,5 +127,20 @@ mod tests {
         ] {
             assert!(parse_duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_duration_reads_back_as_it_is_written() {
+        let nanos = prop_oneof![0..10_000_000_000u64, 0..u64::try_from(DURATION_MAX.as_nanos()).expect("ten years")];
+        holds(500, &nanos.prop_map(Duration::from_nanos), |duration| {
+            prop_assert_eq!(parse_duration(&written(duration)), Ok(duration));
+            Ok(true)
+        });
+    }
+
+    #[test]
+    fn what_no_one_would_write_is_refused_and_breaks_nothing() {
+        let text = prop_oneof!["[0-9]{0,12}[.]?[0-9]{0,12} ?[a-zµ]{0,7}( [0-9]{1,20}[a-z]{1,3}){0,3}", "\\PC{0,80}"];
+        holds(500, &text, |text| Ok(parse_duration(&text).is_err()));
     }
 }

@@ -1,4 +1,10 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::json;
+
 use super::*;
+use crate::law::holds;
 
 const PATH: &str = "/redfish/v1/SessionService/Sessions";
 
@@ -319,4 +325,68 @@ fn the_answer_about_one_session_must_be_about_that_one() {
     ] {
         assert_eq!(session(body.as_bytes(), PATH, &asked).is_ok(), good, "{body}");
     }
+}
+
+/// Any session that an iLO can have, all of it told, and how an iLO 5 writes it.
+fn a_session() -> impl Strategy<Value = (Session, String)> {
+    let who = ("[a-zA-Z0-9_.-]{1,40}", "[ -~äß漢]{1,40}", any::<bool>());
+    let address = prop_oneof![
+        (1..255u8, any::<[u8; 3]>()).prop_map(|(first, [a, b, c])| IpAddr::from([first, a, b, c])),
+        (1..255u8, any::<[u8; 15]>()).prop_map(|(first, rest)| {
+            let mut octets = [first; 16];
+            octets[1..].copy_from_slice(&rest);
+            IpAddr::from(octets)
+        }),
+    ];
+    let tag = select(vec!["REST", "Web UI", "SSH", "Remote Console", "IPMI/RMCP", "RESTHost", "WSMgmt", ""]);
+    let user_type = select(vec!["Local", "Directory", "Single Sign On", "System", ""]);
+    // From the year 1 to 9999.
+    let time = || (-62_000_000_000..253_000_000_000i64).prop_map(Timestamp::from_unix_s);
+    (who, address, tag, user_type, time(), time()).prop_map(|(who, origin, tag, user_type, login, access)| {
+        let (id, owner, mine) = who;
+        let oem = json!({ "AccessTime": access.to_string(), "LoginTime": login.to_string(), "MySession": mine,
+            "UserIP": origin.to_string(), "UserTag": tag, "UserType": user_type });
+        let member = json!({ "@odata.id": format!("{PATH}/{id}"), "Id": id, "UserName": owner, "Oem": { "Hpe": oem } });
+        let session = Session {
+            id: SessionId::read(&id),
+            owner: Some(Owner::new(&owner)),
+            origin: Some(origin),
+            kind: Kind::read(tag),
+            user_type: UserType::read(user_type),
+            login: Some(login),
+            access: Some(access),
+            mine,
+        };
+        (session, member.to_string())
+    })
+}
+
+#[test]
+fn any_table_reads_as_the_ilo_wrote_it() {
+    holds(150, &vec(a_session(), 0..12), |mut table| {
+        let mut known = BTreeSet::new();
+        table.retain(|(session, _)| known.insert(session.id.clone()));
+        let written: Vec<String> = table.iter().map(|(_, member)| member.clone()).collect();
+        let read = sessions(&listing(&written));
+        let members: Vec<Member> = table.iter().map(|(session, _)| Member::Whole(Box::new(session.clone()))).collect();
+        prop_assert_eq!(read, Collection { members, extent: Extent::Whole });
+        for (expected, member) in &table {
+            prop_assert_eq!(&session(member.as_bytes(), PATH, &expected.id), &Ok(expected.clone()));
+        }
+        Ok(table.len() > 1)
+    });
+}
+
+/// The `Date` of an answer and the times in its body are of one clock.
+#[test]
+fn a_second_reads_the_same_in_a_header_and_in_a_body() {
+    // From 1900 to 9999, as HTTP dates go.
+    holds(200, &(-2_208_988_800..253_000_000_000i64), |unix_s| {
+        let time = Timestamp::from_unix_s(unix_s);
+        let date =
+            jiff::Timestamp::from_second(unix_s).map(|time| time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+        prop_assert_eq!(Timestamp::parse_http_date(&date.unwrap_or_default()), Some(time));
+        prop_assert_eq!(Timestamp::parse_rfc3339(&time.to_string()), Some(time));
+        Ok(true)
+    });
 }

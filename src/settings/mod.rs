@@ -335,7 +335,11 @@ pub enum OnStop {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::any;
+    use proptest::prop_assert_eq;
+
     use super::*;
+    use crate::law::holds;
 
     #[test]
     fn a_share_is_rounded_so_that_more_is_free() {
@@ -355,6 +359,18 @@ mod tests {
         for bad in ["", "sha256:", "sha1:00", &written[..70], &format!("{written}0"), &written.replace('F', "g")] {
             assert_eq!(Fingerprint::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn any_fingerprint_reads_back_in_each_spelling() {
+        holds(200, &any::<[u8; 32]>(), |digest| {
+            let shown = Fingerprint(digest).to_string();
+            prop_assert_eq!(Fingerprint::parse(&shown), Some(Fingerprint(digest)));
+            let pairs: Vec<String> = digest.iter().map(|byte| format!("{byte:02X}")).collect();
+            let colons = format!("sha256:{}", pairs.join(":"));
+            prop_assert_eq!(Fingerprint::parse(&colons), Some(Fingerprint(digest)));
+            Ok(true)
+        });
     }
 
     #[test]

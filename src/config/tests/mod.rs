@@ -12,6 +12,7 @@ mod mistakes;
 mod ownership;
 mod passwords;
 mod policies;
+mod reads_back;
 
 use std::fmt::Write as _;
 use std::fs;
