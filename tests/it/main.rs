@@ -9,6 +9,8 @@
 mod door;
 mod expand;
 mod harness;
+#[path = "../../src/law.rs"]
+mod law;
 mod limits;
 mod moments;
 mod pressure;

@@ -1,13 +1,18 @@
 //! What goes, and what observing does instead.
 
+use std::cell::Cell;
 use std::time::Duration;
 
-use ilo_reaper::event::{Event, Gone};
+use ilo_reaper::event::{Case, Event, Gone};
 use ilo_reaper::settings::{Caps, Mode};
 use ilo_reaper::state::Settled;
 use ilo_sim::{Effect, Fault, FaultKind, Matcher, SessionSpec, UpdateState};
 
+use proptest::collection::vec;
+use proptest::{prop_assert_eq, prop_oneof};
+
 use crate::harness::{OURS, SCRIPT, World, rule, story};
+use crate::law::holds;
 
 #[test]
 fn what_a_script_leaked_goes_and_what_somebody_uses_stays() {
@@ -76,6 +81,42 @@ fn observing_names_the_same_victims_and_sends_nothing_but_questions() {
         assert_eq!(victims[0].len(), 7, "each once");
         assert_eq!(victims[0], victims[1]);
     });
+}
+
+/// One look at the same table in each mode: the plan is one and the same, with its order, rules and numbers, and
+/// only what becomes of it differs.
+#[test]
+fn what_observing_would_end_is_what_enforcing_ends_whatever_the_table() {
+    let sessions = vec((0..3usize, prop_oneof![0..200u64, 500..1300u64]), 1..12);
+    holds(40, &sessions, |sessions| {
+        let cases = Cell::new(Vec::new());
+        story(|| async {
+            for mode in [Mode::Observe, Mode::Enforce] {
+                let mut world = World::with(&["r1"], |spec| spec.limit = 40);
+                world.settings.caps =
+                    Caps { per_visit: 100, per_ilo_minute: 100, share_of_seen_percent: 100, per_minute: 100 };
+                world.targets(|target| target.mode = mode);
+                for (owner, ago_s) in &sessions {
+                    world.leaked("r1", ["svc-backup", "alice", OURS][*owner], *ago_s);
+                }
+                world.run(60).await;
+                let event = if mode == Mode::Observe { "session.would_reap" } else { "session.reaped" };
+                let mut all = cases.take();
+                all.push(world.heard(event).iter().map(case_of).collect::<Vec<_>>());
+                cases.set(all);
+            }
+        });
+        let [would, did] = &cases.take()[..] else { return Ok(false) };
+        prop_assert_eq!(would, did);
+        Ok(!would.is_empty())
+    });
+}
+
+fn case_of(event: &Event) -> Case {
+    match event {
+        Event::SessionReaped { case, .. } | Event::SessionWouldReap { case, .. } => case.clone(),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn session_of(event: &Event) -> String {
