@@ -67,7 +67,7 @@ pub(super) fn of(
         Ok(visit) => {
             counts.visited = 1;
             good(told, &at, now, &mut events);
-            clock(told, &at, visited, visit, now, &mut events);
+            clock(told, (&at, remind), visited, visit, now, &mut events);
             match visit.mode {
                 Mode::Observe => counts.would_reap = would_reap(told, &at, &visit.plan, &mut events),
                 Mode::Enforce => {
@@ -94,9 +94,16 @@ fn good(told: &mut Told, at: &Place, now: Duration, events: &mut Vec<Event>) {
     (told.failures, told.failing_since, told.certificate, told.full) = (0, None, None, None);
 }
 
-/// A clock that jumped is told each time; one that is wrong, or whose times can't be true together, once a day.
+/// A clock that jumped is told, at most once in a while; one that is wrong, or whose times can't be true together, once a day.
 /// A wrong clock does no harm here, but people read logs by it.
-fn clock(told: &mut Told, at: &Place, visited: &Visited, visit: &Visit, now: Duration, events: &mut Vec<Event>) {
+fn clock(
+    told: &mut Told,
+    (at, remind): (&Place, Duration),
+    visited: &Visited,
+    visit: &Visit,
+    now: Duration,
+    events: &mut Vec<Event>,
+) {
     let skew_s = visited.memory.clock_offset_s;
     let why = match (&visit.seen.clock, skew_s) {
         (Clock::Contradictory(why), _) => why.clone(),
@@ -106,7 +113,8 @@ fn clock(told: &mut Told, at: &Place, visited: &Visited, visit: &Visit, now: Dur
         }
         _ => return,
     };
-    if visited.jumped || told.clock.is_none_or(|last| now.saturating_sub(last) >= CLOCK_REMIND) {
+    let again = if visited.jumped { remind } else { CLOCK_REMIND };
+    if told.clock.is_none_or(|last| now.saturating_sub(last) >= again) {
         told.clock = Some(now);
         events.push(Event::ClockWrong { at: at.clone(), skew_s, why });
     }

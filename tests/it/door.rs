@@ -171,7 +171,7 @@ fn two_sessions_that_one_lost_login_could_explain_both_live() {
         world.before(move |request, ilo, now| {
             if request.method() == http::Method::POST && !done {
                 done = true;
-                let spec = ilo_sim::SessionSpec::rest(OURS, crate::harness::SCRIPT);
+                let spec = ilo_sim::SessionSpec::rest(OURS, crate::harness::US);
                 *theirs.lock().unwrap() = Some(ilo.admit(now, spec));
             }
         });
@@ -180,6 +180,31 @@ fn two_sessions_that_one_lost_login_could_explain_both_live() {
         let twin = twin.lock().unwrap().clone().expect("there was a login");
         assert!(world.lives("r1", &twin), "{}", world.story());
         assert!(world.heard("session.stray_ended").is_empty());
+        world.stop(running).await;
+    });
+}
+
+/// Somebody else uses our account while a reply of ours is lost.
+#[test]
+fn a_lost_login_explains_no_session_from_elsewhere() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        world.sky.ilo("r1").inject(lose_login());
+        let guest = world.admit("r1", ilo_sim::SessionSpec::rest(OURS, crate::harness::SCRIPT), 0);
+        let late = Arc::new(std::sync::Mutex::new(None));
+        let (theirs, mut done) = (Arc::clone(&late), false);
+        world.before(move |request, ilo, now| {
+            if request.method() == http::Method::POST && !done {
+                done = true;
+                *theirs.lock().unwrap() =
+                    Some(ilo.admit(now, ilo_sim::SessionSpec::rest(OURS, crate::harness::SCRIPT)));
+            }
+        });
+        let running = world.start();
+        world.pass(600).await;
+        let late = late.lock().unwrap().clone().expect("there was a login");
+        assert!(world.lives("r1", &guest) && world.lives("r1", &late), "{}", world.story());
+        assert_eq!(world.heard("session.stray_ended").len(), 1, "ours goes: {}", world.story());
         world.stop(running).await;
     });
 }

@@ -30,7 +30,7 @@ pub(crate) const BEGIN_S: u64 = 1_750_709_294;
 /// Our account on every iLO.
 pub(crate) const OURS: &str = "svc-ilo-reaper";
 /// Where we come from.
-const US: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 200));
+pub(crate) const US: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 200));
 /// How long an answer takes that meets a bug of ours.
 pub(crate) const BREAKS: Duration = Duration::MAX;
 /// Where a script comes from.

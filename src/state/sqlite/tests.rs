@@ -58,6 +58,8 @@ fn memory(number: usize) -> Memory {
         intents: vec![intent(-5, 7), intent(1_795_000_000, 1_795_000_060)],
         former: ["b", "a", "a"].map(former).to_vec(),
         place: Some(place()),
+        looked_at: Some(Timestamp::from_unix_s(1_750_000_500)),
+        known: vec![SessionId::read("known-1"), SessionId::read("known-2")],
         expands: Some(false),
         clock_offset_s: Some(-86_400),
         limit_seen: Some(12),

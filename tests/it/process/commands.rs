@@ -128,11 +128,11 @@ fn list_shows_who_is_on_and_deletes_nothing() {
 
 #[test]
 fn sweep_deletes_where_the_mode_or_a_person_says_so() {
-    let site = Site::of(&["r1"]);
+    let site = Site::of(&["r1", "r2"]);
     let mut config = site.config();
     config.mode = "observe";
     site.write(&config);
-    let first = site.leaked("r1", 1200);
+    let (first, second) = (site.leaked("r1", 1200), site.leaked("r2", 1200));
     let outcome = |ended: &Ended, id: &str| {
         let document = json(ended);
         let sessions = document["ilos"][0]["sessions"].as_array().unwrap().clone();
@@ -141,18 +141,17 @@ fn sweep_deletes_where_the_mode_or_a_person_says_so() {
     let ended = site.ask(&["sweep", "--json"]);
     assert_eq!((ended.code, outcome(&ended, first.as_str())), (Some(0), Some("would reap".into())), "{}", ended.err);
     assert!(site.deletes("r1").is_empty());
-    let ended = site.ask(&["sweep", "--enforce", "--json"]);
+    let ended = site.ask(&["sweep", "--enforce", "--json", "r1"]);
     assert_eq!((ended.code, outcome(&ended, first.as_str())), (Some(0), Some("reaped".into())), "{}", ended.err);
     assert!(!site.lives("r1", &first));
 
     config.mode = "enforce";
     site.write(&config);
-    let second = site.leaked("r1", 1200);
-    let ended = site.ask(&["sweep", "r1"]);
+    let ended = site.ask(&["sweep", "r2"]);
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
     assert!(ended.out.lines().any(|line| line.contains(second.as_str()) && line.contains("reaped")), "{}", ended.out);
-    assert_eq!(site.deletes("r1"), [first.as_str(), second.as_str()]);
-    assert!(site.our_tokens("r1").is_empty());
+    assert_eq!((site.deletes("r1"), site.deletes("r2")), (vec![first.to_string()], vec![second.to_string()]));
+    assert!(site.our_tokens("r1").is_empty() && site.our_tokens("r2").is_empty());
 }
 
 #[test]

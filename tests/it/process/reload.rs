@@ -19,7 +19,7 @@ fn a_good_configuration_is_in_force_at_once() {
     assert!(told["bolder"].as_array().is_some_and(|bolder| !bolder.is_empty()), "{told}");
     daemon.until_true("the end of the leaked", || !site.lives("r1", &leaked));
 
-    config.more = String::from("policies: { default: { protect: [{ id: keep, owner: svc-backup }], reap: [] } }\n");
+    config.policies = String::from("policies: { default: { protect: [{ id: keep, owner: svc-backup }], reap: [] } }\n");
     site.write(&config);
     daemon.signal("HUP", 1);
     daemon.hears_more("config.reloaded", 1);

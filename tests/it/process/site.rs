@@ -50,7 +50,7 @@ pub(super) struct Config {
     /// `poll`, as it stands in the file.
     pub(super) poll: String,
     /// Further sections.
-    pub(super) more: String,
+    pub(super) policies: String,
     /// The iLOs, and the fingerprint of each.
     pub(super) pins: BTreeMap<String, String>,
 }
@@ -86,17 +86,19 @@ impl Site {
         Config {
             mode: "enforce",
             poll: String::from("{ every: 200ms, fastest: 200ms }"),
-            more: String::new(),
+            policies: String::from(
+                "policies: { default: { reap: [{ id: never-used, never_used: true, idle: 1s }] } }\n",
+            ),
             pins: self.fronts.iter().map(|(name, front)| (name.clone(), front.fingerprint())).collect(),
         }
     }
 
     /// Puts a configuration where the program looks for it.
     pub(super) fn write(&self, config: &Config) {
-        let Config { mode, poll, more, pins } = config;
+        let Config { mode, poll, policies, pins } = config;
         let mut text = format!(
             "mode: {mode}\npoll: {poll}\ncaps: {{ share_of_seen: 90% }}\n\
-             report: {{ log: json, summary: 1s, remind: 1s }}\n{more}fleet:\n"
+             report: {{ log: json, summary: 1s, remind: 1s }}\nfleet:\n"
         );
         for (name, pin) in pins {
             let (address, password) = (self.front(name).address(), self.path("password"));
@@ -110,6 +112,7 @@ impl Site {
             )
             .unwrap();
         }
+        text.push_str(policies);
         self.write_config(&text);
     }
 
@@ -158,9 +161,12 @@ impl Site {
         act(&mut self.front(ilo).ilo().lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts a session into the table that a script opened so long ago and never used.
+    /// Puts a session into the table that a script opened so long ago and never used; now, if somebody looked since:
+    /// it would have been seen.
     pub(super) fn leaked(&self, ilo: &str, ago_s: u64) -> SessionId {
-        let then = now() - Duration::from_secs(ago_s);
+        let was_looked_at =
+            self.requests_to(ilo).iter().any(|logged| logged.path == SESSIONS && logged.method == "GET");
+        let then = if was_looked_at { now() } else { now() - Duration::from_secs(ago_s) };
         self.with(ilo, |ilo| ilo.admit(then, SessionSpec::rest("svc-backup", SCRIPT)))
     }
 

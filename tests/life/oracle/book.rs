@@ -74,8 +74,8 @@ pub(super) struct Book {
     pub(super) is_new: bool,
     /// The configuration stopped to name it while we were there.
     pub(super) has_left: bool,
-    /// The daemon was told who is on, once.
-    pub(super) is_known: bool,
+    /// When this life of the daemon was first told who is on.
+    pub(super) first_told_at: Option<Moment>,
     /// An old answer made its clock look as if it had jumped.
     pub(super) is_doubted: bool,
     /// Its clock was set before anybody looked: whoever was on then can't be judged by anybody.
@@ -100,7 +100,7 @@ impl Book {
         self.picture = None;
         self.looks.clear();
         self.seen.clear();
-        (self.is_new, self.has_left) = (true, false);
+        (self.is_new, self.has_left, self.first_told_at) = (true, false, None);
         self.under_way = 0;
     }
 

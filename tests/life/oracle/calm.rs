@@ -116,7 +116,7 @@ impl Oracle {
                 picture: &picture,
                 session,
                 // A clock that was set leaves only what was seen to stand still.
-                from: self.books[number].is_moved().then_some(self.born_at),
+                from: self.books[number].is_moved().then_some(self.books[number].first_told_at.unwrap_or(now)),
                 longest_gap: self.books[number].longest_gap(&session.id),
                 margin: Duration::from_secs(2 * config.every_s + 300),
             };

@@ -174,9 +174,10 @@ impl Oracle {
 
     /// An iLO's clock is set, or the iLO replaced: a login that nobody knows the end of can't be proven any more.
     pub(crate) fn clock_set(&mut self, now: Moment, number: usize) {
+        let is_known = self.records.knows_clock(&crate::script::host(number));
         let book = &mut self.books[number];
         book.clock_set = Some(now);
-        book.blind_until = if book.is_known { book.blind_until } else { Some(now) };
+        book.blind_until = if is_known { book.blind_until } else { Some(now) };
         self.books[number].ours.values_mut().filter(|ours| ours.is_excused).for_each(|ours| ours.is_unprovable = true);
     }
 
@@ -295,7 +296,7 @@ impl Oracle {
                 if let Some(picture) = &truth.picture {
                     book.told_at = Some(now);
                     book.is_doubted |= truth.is_stale;
-                    book.is_known = true;
+                    book.first_told_at.get_or_insert(now);
                     book.sees(picture.clone());
                 }
             }

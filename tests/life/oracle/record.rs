@@ -51,6 +51,14 @@ impl Records {
         all.filter(|intent| intent.authority.host == host).count()
     }
 
+    /// Whether the state remembers what its clock showed.
+    pub(super) fn knows_clock(&self, host: &str) -> bool {
+        let mut all = self.memories.values();
+        all.any(|memory| {
+            memory.clock_offset_s.is_some() && memory.place.as_ref().is_some_and(|place| place.host == host)
+        })
+    }
+
     /// A DELETE got its answer.
     pub(super) fn answered(&mut self, ilo: usize, status: u16) {
         if let Some(id) = self.under_way.remove(&ilo)
