@@ -42,7 +42,7 @@ use crate::session::{Owner, SessionId};
 use crate::settings::{IloName, Settings, Target};
 use crate::state::{Memory, State};
 use crate::time::HostClock;
-use crate::visit::{self, Errand, InForce, Visited, World};
+use crate::visit::{self, Errand, InForce, MayLogIn, Visited, World};
 
 /// Commands taken in a row before visits get their turn.
 const COMMANDS_PER_TURN: usize = 8;
@@ -242,8 +242,11 @@ impl<T: Transport, S: State> Fleet<T, S> {
         let errand = Errand {
             target: Arc::clone(&target),
             memory,
-            may_log_in: !has_door,
-            is_failing: slot.told.is_failing(),
+            login: match (has_door, slot.told.is_failing()) {
+                (true, _) => MayLogIn::No,
+                (false, false) => MayLogIn::InTime,
+                (false, true) => MayLogIn::Patiently,
+            },
             may_end: slot.no_end_before.is_none_or(|until| until <= now),
             witness: std::mem::take(&mut slot.witness),
             noted: std::mem::take(&mut slot.noted),

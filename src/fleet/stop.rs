@@ -11,7 +11,7 @@ use crate::policy::Witness;
 use crate::redfish::Transport;
 use crate::settings::{IloName, OnStop, Target};
 use crate::state::{Memory, State};
-use crate::visit::{self, Errand, InForce};
+use crate::visit::{self, Errand, InForce, MayLogIn};
 
 /// How long a clean stop may take.
 const STOP_DEADLINE: Duration = Duration::from_secs(40);
@@ -60,8 +60,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
         let errand = Errand {
             target,
             memory,
-            may_log_in: false,
-            is_failing: false,
+            login: MayLogIn::No,
             may_end: false,
             witness: Witness::default(),
             noted: BTreeSet::new(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{LoginOutcome, VisitError, Visitor};
+use super::{LoginOutcome, MayLogIn, VisitError, Visitor};
 use crate::redfish::{Ended, Flashing, LoginError, Transport};
 use crate::session::{Extent, Kind, Observation, Owner, Session, SessionId};
 use crate::state::{Former, Held, Intent, State, Unwritable};
@@ -39,7 +39,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             }
             self.leave_old_door(&held).await;
         }
-        if !self.may_log_in {
+        if self.may_log_in == MayLogIn::No {
             return Err(VisitError::NoLoginNow);
         }
         self.log_in().await
@@ -89,7 +89,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         // Somebody's wrong passwords make every login wait, until a right one comes. A wait that the visit does not
         // have time for would end in a lost reply, and perhaps in a session that nobody holds. So it gets the time,
         // but not on a place of the healthy.
-        if self.is_failing {
+        if self.may_log_in == MayLogIn::Patiently {
             self.ilo.allow(root.login_delay);
         }
         if !self.ilo.has_time_for(root.login_delay) {

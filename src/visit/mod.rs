@@ -64,9 +64,7 @@ pub struct Errand {
     /// What is remembered of it.
     pub memory: Memory,
     /// Whether a login may be sent, if one is needed.
-    pub may_log_in: bool,
-    /// Whether the last visit failed, so that this one is on a place of the sick.
-    pub is_failing: bool,
+    pub login: MayLogIn,
     /// Whether others' sessions may be ended: not where the iLO said lately that our account may not.
     pub may_end: bool,
     /// What was seen of its sessions before.
@@ -76,6 +74,17 @@ pub struct Errand {
     /// What the host's clock showed when the loop began, reckoned back at the last whole observation. It changes
     /// only where that clock steps.
     pub host_zero_s: Option<i64>,
+}
+
+/// Whether a login may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MayLogIn {
+    /// No.
+    No,
+    /// If the visit has the time that the iLO makes everybody wait for it.
+    InTime,
+    /// Yes, and the visit gets that time: it is on a place of the sick, and keeps nobody waiting.
+    Patiently,
 }
 
 /// What a visit comes back with.
@@ -230,8 +239,7 @@ struct Visitor<'a, T, S> {
     saved: Memory,
     /// The login that was made in this visit.
     fresh: Option<Intent>,
-    may_log_in: bool,
-    is_failing: bool,
+    may_log_in: MayLogIn,
     login: Option<LoginOutcome>,
     strays: Vec<(SessionId, String)>,
     unwritable: Option<Unwritable>,
@@ -273,8 +281,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
             saved: errand.memory.clone(),
             memory: errand.memory,
             fresh: None,
-            may_log_in: errand.may_log_in,
-            is_failing: errand.is_failing,
+            may_log_in: errand.login,
             login: None,
             strays: Vec::new(),
             unwritable: None,

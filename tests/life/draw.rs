@@ -21,13 +21,13 @@ pub(crate) fn script(seed: u64, visits: u64) -> Script {
     let config = config(seed, count, every_s);
     let ilos: Vec<IloScript> = (0..count).map(|number| ilo(seed, number)).collect();
     let mut acts = Vec::new();
-    for number in 0..count {
+    for (number, ilo) in ilos.iter().enumerate() {
         clients(seed, number, calm_at_s, &mut acts);
         faults(seed, number, calm_at_s, &config, &mut acts);
         moves(seed, number, calm_at_s, &mut acts);
         // Where iLOs change their names, what is known of clocks goes with them: one confusion at a time.
         if !mixes(seed) {
-            misfortunes(seed, number, calm_at_s, &ilos[number], &mut acts);
+            misfortunes(seed, number, calm_at_s, ilo, &mut acts);
         }
     }
     host(seed, calm_at_s, &config, &mut acts);
@@ -217,7 +217,7 @@ fn clients(seed: u64, ilo: usize, calm_at_s: u64, acts: &mut Vec<Act>) {
 fn faults(seed: u64, ilo: usize, calm_at_s: u64, config: &ConfigScript, acts: &mut Vec<Act>) {
     let mut chance = Chance::of(seed, "faults", ilo as u64);
     let density = chance.of_these(&[15, 40, 80, 200]);
-    for _ in 0..calm_at_s / config.every_s / density + 1 {
+    for _ in 0..=calm_at_s / config.every_s / density {
         let fault = fault(&mut chance, config.exchange_s);
         let on = match fault {
             Fault::CountLies | Fault::Pages | Fault::Twice | Fault::Foreign | Fault::EvilId | Fault::Dangling => {
@@ -374,7 +374,7 @@ fn crash(chance: &mut Chance) -> CrashAt {
 /// The configuration, changed in one or two ways.
 fn altered(config: &ConfigScript, chance: &mut Chance, mixes: bool) -> ConfigScript {
     let mut config = config.clone();
-    for _ in 0..1 + chance.index(2) {
+    for _ in 0..=chance.index(2) {
         let group = chance.index(config.groups.len());
         let member = chance.index(config.members.len());
         match chance.index(9) {

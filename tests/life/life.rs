@@ -1,6 +1,7 @@
 //! One life, from its script to its end: the driver, which moves time and everything in it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::OccupiedEntry;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
@@ -117,7 +118,7 @@ impl<'a> Driver<'a> {
 
     fn due(&mut self) -> Option<Task> {
         let now_ms = self.ran_ms();
-        self.tasks.first_entry().filter(|entry| entry.key().0 <= now_ms).map(|entry| entry.remove())
+        self.tasks.first_entry().filter(|entry| entry.key().0 <= now_ms).map(OccupiedEntry::remove)
     }
 
     /// Sees to what can't wait.
@@ -141,7 +142,7 @@ impl<'a> Driver<'a> {
             match deed {
                 Deed::Flash => self.plan_in(Duration::from_secs(300), Task::FlashEnds(site)),
                 Deed::Observe => {
-                    self.change(|config| config.groups.iter_mut().for_each(|group| group.enforces = false)).await
+                    self.change(|config| config.groups.iter_mut().for_each(|group| group.enforces = false)).await;
                 }
                 Deed::Protect => self.change(protect_all).await,
                 _ => {
@@ -209,7 +210,7 @@ impl<'a> Driver<'a> {
                 self.host.disk.fill(false);
                 self.host.disk.slow(Duration::ZERO);
             }
-            Task::Calm => self.calm().await,
+            Task::Calm => self.calm(),
             Task::Judge => self.judge(),
         }
     }
@@ -273,7 +274,12 @@ impl<'a> Driver<'a> {
                 let (now, ahead_s) = (self.world.now(&inner), inner.host_ahead_s);
                 inner.oracle.host_clock(now, ahead_s);
             }
-            What::Suspend { for_s } => self.world.lock().slept_ms += for_s * 1000,
+            What::Suspend { for_s } => {
+                let mut inner = self.world.lock();
+                inner.slept_ms += for_s * 1000;
+                let now = self.world.now(&inner);
+                inner.oracle.slept(now);
+            }
             What::DiskFull { for_s } => {
                 self.host.disk.fill(true);
                 self.plan_in(Duration::from_secs(*for_s), Task::DiskWell);
@@ -332,7 +338,7 @@ impl<'a> Driver<'a> {
     }
 
     /// Nothing goes wrong any more.
-    async fn calm(&mut self) {
+    fn calm(&mut self) {
         self.is_calm = true;
         self.say(String::from("calm"));
         self.host.disk.fill(false);

@@ -4,6 +4,7 @@
 //! ```text
 //! cargo life                          the lives that every change must survive
 //! cargo life --seeds 2000             as many, from seed 1 on
+//! cargo life --minutes 60             for so long
 //! cargo life --seed 17                one life; if it breaks a rule, the shortest that still does, as a story
 //! cargo life --script FILE            the same from a script, as a story prints it
 //! ```
@@ -17,6 +18,10 @@
 //! | `crowd`, `deeds`, `spoil` | those who use the iLOs; who comes at the worst moment; answers that lie |
 //! | `oracle` | the second opinion |
 //! | `shrink`, `trail` | from a broken rule to a story |
+
+#![expect(clippy::disallowed_methods, reason = "the report tells how long all lives took; no life knows")]
+#![expect(clippy::struct_excessive_bools, reason = "what is true of an iLO is a list of facts")]
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "it is a test, with a main of its own")]
 
 mod chance;
 mod config;
@@ -34,6 +39,7 @@ mod trail;
 mod wire;
 mod world;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -42,7 +48,7 @@ use std::time::Instant;
 use clap::Parser;
 
 use crate::life::{Ended, live};
-use crate::oracle::Counts;
+use crate::oracle::{Broken, Counts};
 use crate::script::Script;
 
 /// Years of life in minutes.
@@ -62,7 +68,10 @@ struct Args {
     seed: Option<u64>,
     /// The life of this file.
     #[arg(long)]
-    script: Option<std::path::PathBuf>,
+    script: Option<PathBuf>,
+    /// Go on for so long, whatever the number of lives.
+    #[arg(long, conflicts_with = "seeds")]
+    minutes: Option<u64>,
     /// End at the first life that breaks a rule.
     #[arg(long)]
     until_broken: bool,
@@ -101,6 +110,38 @@ fn tell(script: &Script, ended: Ended, no_shrink: bool) {
     println!("{}", serde_json::to_string(&script).expect("a script"));
     println!("{}", ended.story);
     println!("seed {} breaks {}: {}", script.seed, broken.rule, broken.what);
+    println!("at {}; again: put the line that begins with {{ into a file, and `cargo life --script FILE`", commit());
+}
+
+/// What these sources are.
+fn commit() -> String {
+    let asked = std::process::Command::new("git").args(["describe", "--always", "--dirty"]).output();
+    let told = asked.ok().and_then(|told| String::from_utf8(told.stdout).ok());
+    told.map_or_else(|| String::from("an unknown commit"), |commit| format!("commit {}", commit.trim()))
+}
+
+/// Lives that once broke a rule, as they were when they were found.
+const ONCE: [(&str, &str); 6] = [
+    ("a clock that was wrong after a reset", include_str!("once/a-clock-that-was-wrong-after-a-reset.json")),
+    ("a proof while nothing is told", include_str!("once/a-proof-while-nothing-is-told.json")),
+    ("our account from elsewhere", include_str!("once/our-account-from-elsewhere.json")),
+    ("the latest of SSH", include_str!("once/the-latest-of-ssh.json")),
+    ("asleep before a login", include_str!("once/asleep-before-a-login.json")),
+    ("killed with a spent budget", include_str!("once/killed-with-a-spent-budget.json")),
+];
+
+/// Lives them again; whether all went well.
+fn once() -> bool {
+    ONCE.into_iter().all(|(name, text)| {
+        let script: Script = serde_json::from_str(text).expect("a script");
+        let ended = live(&script);
+        if ended.broken.is_some() {
+            println!("once more: {name}");
+            tell(&script, ended, false);
+            return false;
+        }
+        true
+    })
 }
 
 /// What all lives came to.
@@ -114,6 +155,9 @@ struct Sum {
 }
 
 fn many(args: &Args) -> ExitCode {
+    if !once() {
+        return ExitCode::FAILURE;
+    }
     let (next, stop) = (AtomicU64::new(args.first), AtomicBool::new(false));
     let sum = Mutex::new(Sum::default());
     let began = Instant::now();
@@ -122,10 +166,14 @@ fn many(args: &Args) -> ExitCode {
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= args.first + args.seeds {
+                    let is_over = match args.minutes {
+                        None => seed >= args.first + args.seeds,
+                        Some(minutes) => began.elapsed().as_secs() >= minutes * 60,
+                    };
+                    if is_over {
                         return;
                     }
-                    let ended = live(&draw::script(seed, args.visits));
+                    let ended = one(seed, args.visits);
                     let is_broken = ended.broken.is_some();
                     sum.lock().expect("a sum").add(seed, ended);
                     if is_broken && args.until_broken {
@@ -147,6 +195,16 @@ fn many(args: &Args) -> ExitCode {
         tell(&draw::script(seed, args.visits), ended, false);
     }
     ExitCode::FAILURE
+}
+
+/// The life of one seed. Now and then it is lived twice, and must be the same.
+fn one(seed: u64, visits: u64) -> Ended {
+    let script = draw::script(seed, visits);
+    let mut ended = live(&script);
+    if seed.is_multiple_of(50) && live(&script).digest != ended.digest {
+        ended.broken = Some(Broken { rule: "replay", what: String::from("two lives of this seed differ") });
+    }
+    ended
 }
 
 impl Sum {

@@ -20,9 +20,9 @@ pub(crate) fn shrink(script: &Script, broken: &Ended) -> (Script, Ended) {
             tries -= 1;
             let mut shorter = best.clone();
             shorter.acts.drain(at..(at + size).min(shorter.acts.len()));
-            let tried = live(&shorter);
-            if tried.broken.as_ref().map(|broken| broken.rule) == rule {
-                (best, ended, got_shorter) = (shorter, tried, true);
+            let again = live(&shorter);
+            if again.broken.as_ref().map(|broken| broken.rule) == rule {
+                (best, ended, got_shorter) = (shorter, again, true);
             } else {
                 at += size;
             }

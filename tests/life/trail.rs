@@ -1,7 +1,7 @@
 //! What happened, for people: the last exchanges and events of a life, and one number for all of them.
 
 use std::collections::VecDeque;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// How much of it a story shows.
 const SHOWN: usize = 400;
@@ -60,7 +60,12 @@ impl Trail {
 
     /// The last steps, one a line.
     pub(crate) fn story(&self) -> String {
-        self.last.iter().map(|(at_ms, step)| format!("{} {step}\n", clock(*at_ms))).collect()
+        let mut story = String::new();
+        for (at_ms, step) in &self.last {
+            // Writing into a string does not fail.
+            let _ = writeln!(story, "{} {step}", clock(*at_ms));
+        }
+        story
     }
 }
 

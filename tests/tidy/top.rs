@@ -5,7 +5,8 @@ use std::{fs, io};
 
 use crate::Finding;
 
-const ENTRIES: [&str; 14] = [
+const ENTRIES: [&str; 15] = [
+    ".cargo",
     ".ci",
     ".clippy.toml",
     ".github",

@@ -62,7 +62,8 @@ pub(super) struct Book {
     pub(super) vague: BTreeSet<SessionId>,
     /// The DELETE on its way, its look's access, and whether its owner came in between.
     pub(super) ending: Option<(SessionId, Moment, bool)>,
-    pub(super) ended_in_visit: usize,
+    /// The numbers of the rules by which this visit ended somebody.
+    pub(super) ended_by: Vec<usize>,
     seen: BTreeMap<SessionId, Seen>,
     /// Links that are still to be asked for, and those that were.
     links_left: usize,
@@ -118,7 +119,7 @@ impl Book {
         (self.picture, self.asked) = (None, None);
         self.looks.clear();
         self.vague.clear();
-        self.ended_in_visit = 0;
+        self.ended_by.clear();
     }
 
     /// The daemon is told who is on; where only links, it asks for each one next.

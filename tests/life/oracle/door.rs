@@ -51,6 +51,8 @@ impl Passwords {
             let password = |config: &ConfigScript| config.groups.get(number).map(|group| group.password);
             if password(before) != password(after) {
                 self.groups.remove(&number);
+                // What becomes of a login under way says nothing about the new one.
+                self.trying.retain(|_, (group, _)| *group != number);
                 self.changed.insert(number);
             }
         }
@@ -89,8 +91,10 @@ impl Oracle {
         // Until we are told.
         // A clock that was set between our question for its time and the login takes the proof away.
         let book = &self.books[number];
-        let set = book.clock_set.is_some_and(|set| now.since(set) < Duration::from_secs(120))
-            || book.host_set.is_some() && book.is_new;
+        let unseen = |set: Moment| book.told_at.is_none_or(|told_at| told_at < set);
+        let set = book.clock_set.is_some_and(|set| unseen(set) || now.since(set) < Duration::from_secs(120))
+            || book.host_set.is_some() && book.is_new
+            || self.slept_at.is_some_and(|slept_at| now.since(slept_at) < Duration::from_secs(30));
         let ours = Ours { login: now, token, is_excused: true, is_unprovable: set };
         self.books[number].ours.insert(id.clone(), ours);
         let alive: Vec<&Ours> = self.ours_alive(now, number, site).map(|(ours, _)| ours).collect();

@@ -26,7 +26,7 @@ impl Oracle {
         if truly.is_some_and(|session| session.owner.eq_ignore_ascii_case(OURS)) {
             return self.breaks("rule 1", format!("{id} is of our account, and not a stray of ours"));
         }
-        if let Err((rule, what)) = self.ends_others(now, number, site, id) {
+        if let Err((rule, what)) = self.ends_others(now, number, id) {
             self.breaks(rule, format!("DELETE of {id} on ilo-{number:02}: {what}"));
         }
     }
@@ -44,13 +44,7 @@ impl Oracle {
         }
     }
 
-    fn ends_others(
-        &mut self,
-        now: Moment,
-        number: usize,
-        site: &Site,
-        id: &SessionId,
-    ) -> Result<(), (&'static str, String)> {
+    fn ends_others(&mut self, now: Moment, number: usize, id: &SessionId) -> Result<(), (&'static str, String)> {
         let broken = |rule, what: &str| Err((rule, what.to_owned()));
         let book = &mut self.books[number];
         // A look is good for one DELETE.
@@ -75,14 +69,14 @@ impl Oracle {
         if book.asked != Some(true) {
             return broken("rule 1", "the update service did not say that it rests");
         }
-        book.ended_in_visit += 1;
         book.ending = Some((id.clone(), look.session.access, false));
         let picture = picture.clone();
-        if !self.records.is_written(number, id) {
+        let Some(rule) = self.records.takes(number, id) else {
             return broken("I12", "no record was written before it");
-        }
+        };
+        self.books[number].ended_by.push(rule);
         self.within_caps(now, number, &picture)?;
-        self.lets_go(now, number, site, &picture, &look.session)
+        self.lets_go(now, number, &picture, &look.session)
     }
 
     /// One of the configurations that may be in force lets it go, by true times.
@@ -90,7 +84,6 @@ impl Oracle {
         &self,
         now: Moment,
         number: usize,
-        site: &Site,
         picture: &super::Picture,
         session: &Session,
     ) -> Result<(), (&'static str, String)> {
@@ -100,7 +93,7 @@ impl Oracle {
             now,
             host_ahead_s: self.host_ahead_s,
             longest_gap: self.books[number].longest_gap(&session.id),
-            ended_before: self.books[number].ended_in_visit - 1,
+            ended_by: &self.books[number].ended_by,
             blind_until: self.books[number].blind_until,
             refused_full: self.books[number].refused_full.is_some(),
             is_clock_moved: self.books[number].is_moved(),
@@ -114,7 +107,7 @@ impl Oracle {
                     why = ("I6", String::from("it is only to be observed"));
                     continue;
                 }
-                match truth::lets_go(&case, &one.config, group, site) {
+                match truth::lets_go(&case, &one.config, group) {
                     Ok(()) => return Ok(()),
                     Err(broken) => why = broken,
                 }
@@ -134,7 +127,7 @@ impl Oracle {
         };
         let others = picture.sessions.iter().filter(|session| !session.owner.eq_ignore_ascii_case(OURS)).count();
         let others = others + picture.ghosts;
-        let in_visit = self.books[number].ended_in_visit;
+        let in_visit = self.books[number].ended_by.len();
         let in_minute = self.ended.iter().filter(|(at, _)| now.since(*at) < Duration::from_secs(60));
         let (here, all) = (in_minute.clone().filter(|(_, ilo)| *ilo == number).count() + 1, in_minute.count() + 1);
         let (per_visit, per_ilo) = (most(|config| config.per_visit), most(|config| config.per_ilo_minute));

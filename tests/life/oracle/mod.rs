@@ -91,7 +91,7 @@ pub(crate) struct Oracle {
     life: u64,
     /// When something last changed that excuses a disorder: a reload, a start.
     unsettled: Moment,
-    born_at: Moment,
+    slept_at: Option<Moment>,
     host_ahead_s: i64,
     pub(crate) counts: Counts,
     pub(crate) broken: Option<Broken>,
@@ -107,7 +107,7 @@ impl Oracle {
             ended: Vec::new(),
             life: 0,
             unsettled: Moment(0),
-            born_at: Moment(0),
+            slept_at: None,
             host_ahead_s: 0,
             counts: Counts::default(),
             broken: None,
@@ -122,7 +122,7 @@ impl Oracle {
     /// The daemon starts.
     pub(crate) fn born(&mut self, now: Moment, life: u64, config: &ConfigScript, observes: bool) {
         self.counts.lives += 1;
-        (self.life, self.born_at) = (life, now);
+        self.life = life;
         for book in &mut self.books {
             book.forget();
         }
@@ -192,6 +192,11 @@ impl Oracle {
         for book in &mut self.books {
             book.ours.values_mut().for_each(|ours| (ours.is_excused, ours.is_unprovable) = (true, true));
         }
+    }
+
+    /// The host slept: a login that was on its way happened when nobody could know.
+    pub(crate) fn slept(&mut self, now: Moment) {
+        self.slept_at = Some(now);
     }
 
     /// The host's clock is set. To a daemon that starts after it, that looks like a jump of every iLO's clock.

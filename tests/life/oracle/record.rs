@@ -23,19 +23,20 @@ pub(super) struct Records {
 struct Written {
     id: RecordId,
     session: String,
+    rule: usize,
     is_sent: bool,
     settled: Option<Settled>,
 }
 
 impl Records {
-    /// Whether a record of this session waits for its DELETE; it is used up.
-    pub(super) fn is_written(&mut self, ilo: usize, id: &SessionId) -> bool {
+    /// The number of the rule in a record of this session that waits for its DELETE; it is used up.
+    pub(super) fn takes(&mut self, ilo: usize, id: &SessionId) -> Option<usize> {
         let waits =
             |written: &&mut Written| written.session == id.as_str() && !written.is_sent && written.settled.is_none();
-        let Some(written) = self.written.iter_mut().rev().find(waits) else { return false };
+        let written = self.written.iter_mut().rev().find(waits)?;
         written.is_sent = true;
         self.under_way.insert(ilo, id.as_str().to_owned());
-        true
+        Some(written.rule)
     }
 
     /// Whether a login that an iLO books at this second was written down before.
@@ -94,7 +95,8 @@ impl Oracle {
 
     pub(crate) fn recorded(&mut self, id: RecordId, record: &Record) {
         let session = record.case.session.id.to_string();
-        self.records.written.push(Written { id, session, is_sent: false, settled: None });
+        let rule = record.case.rule.trim_start_matches('r').parse().unwrap_or_default();
+        self.records.written.push(Written { id, session, rule, is_sent: false, settled: None });
         if self.records.written.len() > 512 {
             self.records.written.drain(..256);
         }
@@ -113,18 +115,18 @@ impl Oracle {
     /// The daemon told something.
     pub(crate) fn heard(&mut self, event: &Event) {
         match event {
-            Event::SessionReaped { case, .. } => self.told_of(case.session.id.to_string()),
+            Event::SessionReaped { case, .. } => self.told_of(&case.session.id.to_string()),
             Event::ReapFailed { session, .. } | Event::SessionSpared { session, .. } => {
-                self.told_of(session.to_string())
+                self.told_of(&session.to_string());
             }
             Event::VisitBroken { detail, .. } => self.breaks("panic", detail.clone()),
             _ => {}
         }
     }
 
-    fn told_of(&mut self, id: String) {
+    fn told_of(&mut self, id: &str) {
         self.records.untold.values_mut().for_each(|untold| {
-            untold.remove(&id);
+            untold.remove(id);
         });
     }
 

@@ -8,7 +8,7 @@ use ilo_sim::{Moment, Session};
 
 use super::Picture;
 use crate::script::{ConditionsScript, ConfigScript, GroupScript, RuleScript};
-use crate::world::{BEGIN_S, OURS, Site};
+use crate::world::{BEGIN_S, OURS};
 
 /// How much less than what a rule asks for may truly have passed: an iLO shows whole seconds.
 const SLACK: Duration = Duration::from_secs(2);
@@ -26,8 +26,8 @@ pub(super) struct Case<'a> {
     pub(super) now: Moment,
     pub(super) host_ahead_s: i64,
     pub(super) longest_gap: Option<Duration>,
-    /// How many others this visit ended before it.
-    pub(super) ended_before: usize,
+    /// The rules by which this visit ended somebody, it among them.
+    pub(super) ended_by: &'a [usize],
     /// Times before that are nobody's to know.
     pub(super) blind_until: Option<Moment>,
     pub(super) refused_full: bool,
@@ -57,7 +57,7 @@ impl Case<'_> {
 type Verdict = Result<(), (&'static str, String)>;
 
 /// Whether this group's policy lets it go. If not, which rule that breaks and why.
-pub(super) fn lets_go(case: &Case<'_>, config: &ConfigScript, group: &GroupScript, site: &Site) -> Verdict {
+pub(super) fn lets_go(case: &Case<'_>, config: &ConfigScript, group: &GroupScript) -> Verdict {
     spared_by_nature(case)?;
     for (number, protect) in group.protect.iter().enumerate() {
         let now_s = (case.now.0 / 1000).cast_signed() + case.host_ahead_s;
@@ -68,7 +68,7 @@ pub(super) fn lets_go(case: &Case<'_>, config: &ConfigScript, group: &GroupScrip
     }
     let mut why = String::from("there is no rule");
     for (number, rule) in group.reap.iter().enumerate() {
-        match proves(case, config, rule, site) {
+        match proves(case, config, (number, rule)) {
             Ok(()) => return gaps(case),
             Err(lacks) => why = format!("{why}; r{number}: {lacks}"),
         }
@@ -117,7 +117,7 @@ fn covers(case: &Case<'_>, asked: &ConditionsScript) -> bool {
 }
 
 /// Whether a rule's conditions are all true; if not, the first that is not.
-fn proves(case: &Case<'_>, config: &ConfigScript, rule: &RuleScript, site: &Site) -> Result<(), String> {
+fn proves(case: &Case<'_>, config: &ConfigScript, (number, rule): (usize, &RuleScript)) -> Result<(), String> {
     let (asked, session) = (&rule.conditions, case.session);
     let check = |holds: bool, what: &str| if holds { Ok(()) } else { Err(what.to_owned()) };
     check(asked.tags.iter().any(|tag| same_kind(tag, &session.tag)), "it does not name this kind")?;
@@ -150,11 +150,11 @@ fn proves(case: &Case<'_>, config: &ConfigScript, rule: &RuleScript, site: &Site
         let later = others.filter(|other| other.access.0 / 1000 >= session.access.0 / 1000).count();
         check(later >= kept, "it is among the latest")?;
     }
-    room(case, config, rule, site)
+    room(case, config, (number, rule))
 }
 
 /// `when` and `down_to`, by the entries there were.
-fn room(case: &Case<'_>, config: &ConfigScript, rule: &RuleScript, _site: &Site) -> Result<(), String> {
+fn room(case: &Case<'_>, config: &ConfigScript, (number, rule): (usize, &RuleScript)) -> Result<(), String> {
     let counted = case.picture.sessions.iter().filter(|session| ["REST", "Web UI"].contains(&session.tag.as_str()));
     // Who is listed and is not there takes a place, as far as anybody can tell.
     let used = counted.count() + case.picture.ghosts;
@@ -175,8 +175,10 @@ fn room(case: &Case<'_>, config: &ConfigScript, rule: &RuleScript, _site: &Site)
     if rule.conditions.when.is_some_and(|when| level < when) {
         return Err(format!("{free} places are free"));
     }
-    if rule.down_to.is_some_and(|room| (used + room).saturating_sub(limit) <= case.ended_before) {
-        return Err(format!("{used} of {limit} used, and {} ended, are room enough", case.ended_before));
+    // Later rules count what earlier ones let go, and not the other way round.
+    let ended = case.ended_by.iter().filter(|by| **by <= number).count();
+    if rule.down_to.is_some_and(|room| (used + room).saturating_sub(limit) < ended) {
+        return Err(format!("{used} of {limit} used, and {ended} ended, are room enough"));
     }
     Ok(())
 }
@@ -246,7 +248,7 @@ pub(super) fn must_go(duty: &Duty<'_>, group: &GroupScript) -> Option<usize> {
         now: picture.at,
         host_ahead_s: 0,
         longest_gap: None,
-        ended_before: 0,
+        ended_by: &[],
         blind_until: None,
         refused_full: false,
         is_clock_moved: false,
