@@ -184,6 +184,30 @@ fn two_sessions_that_one_lost_login_could_explain_both_live() {
     });
 }
 
+/// What an iLO does not tell today it may tell tomorrow; until then a proof is kept.
+#[test]
+fn a_proof_waits_until_the_ilo_tells_whose_session_it_is() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        world.sky.ilo("r1").inject(lose_login());
+        let mut vague = 3;
+        world.after(move |request, answer| {
+            if request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/") && vague > 0 {
+                vague -= 1;
+                let told = String::from_utf8(answer.body().to_vec()).unwrap();
+                *answer.body_mut() = told.replace("\"UserName\"", "\"Somebody\"").into();
+            }
+            std::time::Duration::ZERO
+        });
+        let running = world.start();
+        world.pass(200).await;
+        assert_eq!((world.ours("r1"), world.heard("session.stray_ended").len()), (2, 0), "{}", world.story());
+        world.pass(400).await;
+        assert_eq!((world.ours("r1"), world.heard("session.stray_ended").len()), (1, 1), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
 /// Somebody else uses our account while a reply of ours is lost.
 #[test]
 fn a_lost_login_explains_no_session_from_elsewhere() {

@@ -307,3 +307,27 @@ fn visits_at_once_are_bounded_and_the_sick_share_a_quarter() {
         world.kill_only(running).await;
     });
 }
+
+/// A daemon that is killed again and again knows the same bounds.
+#[test]
+fn a_kill_does_not_fill_the_budget_of_the_minute() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        world.settings.caps.per_minute = 2;
+        let leaked: Vec<_> = (0..8).map(|number| world.leaked("r1", "svc-backup", 2000 + number)).collect();
+        let gone = |world: &World| leaked.iter().filter(|id| !world.lives("r1", id)).count();
+        let mut running = world.start();
+        while gone(&world) < 2 {
+            world.pass_ms(100).await;
+        }
+        for _ in 0..5 {
+            world.kill(running).await;
+            running = world.start();
+            world.pass(10).await;
+            assert_eq!(gone(&world), 2, "{}", world.story());
+        }
+        world.pass(180).await;
+        assert!(gone(&world) > 2, "{}", world.story());
+        world.stop(running).await;
+    });
+}

@@ -131,3 +131,45 @@ fn a_date_that_our_own_session_contradicts_ends_nobody() {
         assert_eq!(world.heard("ilo.clock_wrong").len(), 1);
     });
 }
+
+/// An iLO comes back from a reset with a wrong clock. Whoever logs in before the network tells it better looks idle for
+/// hours from then on.
+#[test]
+fn whoever_logged_in_while_a_clock_was_wrong_is_not_idle_for_hours() {
+    story(|| async {
+        let world = idle_rule(600);
+        let running = world.start();
+        world.pass(300).await;
+        let now = world.sky.now();
+        world.sky.ilo("r1").reboot(now);
+        world.sky.ilo("r1").set_clock_offset(-7200);
+        let live = world.leaked("r1", "alice", 0);
+        world.pass_ms(10).await;
+        world.sky.ilo("r1").set_clock_offset(0);
+        world.pass(590).await;
+        assert!(world.lives("r1", &live), "{}", world.story());
+        world.pass(200).await;
+        assert!(!world.lives("r1", &live), "standing still counts: {}", world.story());
+        world.stop(running).await;
+    });
+}
+
+/// The same while we were not there, but not long before.
+#[test]
+fn a_restart_does_not_make_a_wrong_clock_right() {
+    story(|| async {
+        let mut world = idle_rule(600);
+        let running = world.start();
+        world.pass(700).await;
+        world.kill(running).await;
+        let now = world.sky.now();
+        world.sky.ilo("r1").reboot(now);
+        world.sky.ilo("r1").set_clock_offset(-7200);
+        let live = world.leaked("r1", "alice", 0);
+        world.sky.ilo("r1").set_clock_offset(0);
+        let running = world.start();
+        world.pass(590).await;
+        assert!(world.lives("r1", &live), "{}", world.story());
+        world.stop(running).await;
+    });
+}

@@ -42,6 +42,14 @@ fn keep_latest_counts_each_owner_origin_and_kind_apart() {
         .went_and_stayed(&["kind2", "origin2", "owner2", "plain2"], &["kind1", "origin1", "owner1", "plain1"]);
 }
 
+/// An SSH session's access time stands still while it is used.
+#[test]
+fn which_ssh_session_is_the_latest_nobody_knows() {
+    let row = ["a", "b"].map(|id| on(id).kind("SSH").used(600));
+    let ssh = Conditions { kinds: vec![Kind::Ssh], ..tokens() };
+    given(row).reap(keeping(1, ssh)).went_and_stayed(&[], &["a", "b"]);
+}
+
 #[test]
 fn of_one_second_keep_latest_keeps_as_many_as_it_says() {
     let twins = ["a", "b", "c"].map(|id| on(id).used(600));

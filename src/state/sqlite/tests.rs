@@ -205,6 +205,33 @@ async fn a_record_says_pending_until_it_is_settled() {
     assert_eq!(records(copy.path()), expected);
 }
 
+#[tokio::test]
+async fn deletions_of_the_last_minute_are_told_at_a_start() {
+    let home = home();
+    let opened = open(home.path());
+    let settled = [
+        None,
+        Some(Settled::Gone(Gone::Ended)),
+        Some(Settled::Unknown),
+        Some(Settled::Refused(500)),
+        Some(Settled::Spared(String::from("it was used since"))),
+        Some(Settled::HeldBack("per_visit")),
+    ];
+    for (number, settled) in settled.into_iter().enumerate() {
+        for ago_s in [0, 3600] {
+            let at = Timestamp::from_unix_s(NOW.unix_s() - ago_s);
+            let id = opened.state.record(&Record { at, ..record(number) }).await.expect("a record");
+            if let Some(settled) = settled.clone() {
+                opened.state.settle(id, settled).await.expect("an end");
+            }
+        }
+    }
+    close(opened);
+    let again = open(home.path());
+    assert_eq!(again.ended_lately, [0, 1, 2, 3].map(ilo), "what may have been sent, and not what was an hour ago");
+    close(again);
+}
+
 #[test]
 fn two_daemons_never_share_a_state() {
     let home = home();
