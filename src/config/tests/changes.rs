@@ -167,6 +167,18 @@ fn a_network_inside_the_server_is_named_since_it_permits() {
     }
 }
 
+/// Addresses inside the server are matched only by a rule that names them, so no other one spares them.
+#[test]
+fn a_rule_that_spared_inside_the_server_is_not_replaced_by_one_that_names_everything() {
+    let policy = |rules: &str| format!("policies: {{ default: {{ reap: [ {rules} ] }} }}\n");
+    let (all, inside) = ("{ id: all, idle: 15m, keep_latest: 3 }", "{ id: inside, idle: 15m, origin: 127.0.0.1 }");
+    let kept = "{ id: kept, idle: 15m, origin: 127.0.0.1, keep_latest: 3 }";
+    assert_eq!(
+        bolder(&policy(&format!("{all}, {kept}, {inside}")), &policy(&format!("{all}, {inside}"))),
+        "policy `default`: rule `kept`, whose `keep_latest` also spared, is gone"
+    );
+}
+
 #[test]
 fn a_limit_that_is_learned_again_may_be_less_and_a_calmer_table_arms_no_rule_that_spares() {
     let change = |policies: &str, old: &str, new: &str| {

@@ -156,7 +156,7 @@ pub(crate) fn pressure() -> impl Strategy<Value = PressureSettings> {
 }
 
 fn learned() -> impl Strategy<Value = Learned> {
-    (option::weighted(0.2, 4..16usize), 0..20usize)
+    (option::weighted(0.4, 4..16usize), 0..12usize)
         .prop_map(|(limit_seen, most_used)| Learned { limit_seen, most_used })
 }
 
