@@ -67,6 +67,8 @@ pub struct Fleet<T, S> {
     schedule: Schedule,
     breaker: Breaker,
     slots: BTreeMap<IloName, Slot>,
+    /// iLOs that leave the fleet when there is a place for it.
+    waiting_to_leave: BTreeSet<IloName>,
     /// Memories of iLOs that the configuration does not name now.
     absent: BTreeMap<IloName, Memory>,
     visits: JoinSet<Finished>,
@@ -148,6 +150,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             schedule: Schedule::new(&start.settings.poll, start.first),
             breaker: Breaker::default(),
             slots: BTreeMap::new(),
+            waiting_to_leave: BTreeSet::new(),
             absent: start.remembered,
             visits: JoinSet::new(),
             flying: BTreeMap::new(),
@@ -182,6 +185,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 Some(joined) = self.visits.join_next_with_id() => {
                     commands_left = COMMANDS_PER_TURN;
                     self.joined(joined);
+                    self.leave_in_turn();
                 }
                 // Nobody else was ready: the next command may come.
                 () = std::future::ready(()), if commands_left == 0 => commands_left = COMMANDS_PER_TURN,
@@ -268,9 +272,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
     fn adopt(&mut self, settings: &Settings) {
         let gone: Vec<IloName> =
             self.slots.keys().filter(|name| !settings.targets.contains_key(*name)).cloned().collect();
-        for name in gone {
-            self.leave(&name);
-        }
+        self.waiting_to_leave.extend(gone);
+        self.leave_in_turn();
         let now = self.now();
         for (name, target) in &settings.targets {
             if let Some(slot) = self.slots.get_mut(name) {
@@ -279,6 +282,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 }
                 let old = std::mem::replace(&mut slot.target, Arc::clone(target));
                 slot.leaving = false;
+                self.waiting_to_leave.remove(name);
                 self.move_away(&old);
                 continue;
             }

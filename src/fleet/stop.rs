@@ -17,6 +17,20 @@ use crate::visit::{self, Errand, InForce, MayLogIn};
 const STOP_DEADLINE: Duration = Duration::from_secs(40);
 
 impl<T: Transport, S: State> Fleet<T, S> {
+    /// Takes as many iLOs out of the fleet as there are places. The others are not visited any more, and wait.
+    pub(super) fn leave_in_turn(&mut self) {
+        let waiting: Vec<IloName> = self.waiting_to_leave.iter().cloned().collect();
+        for name in waiting {
+            if let Some(slot) = self.slots.get_mut(&name) {
+                slot.leaving = true;
+            }
+            if self.visits.len() < self.settings().poll.visits_at_once.max(1) {
+                self.waiting_to_leave.remove(&name);
+                self.leave(&name);
+            }
+        }
+    }
+
     /// Takes an iLO out of the fleet, and our session off it. It keeps its slot until that is done, so that
     /// nobody who puts it back meanwhile logs in a second time.
     pub(super) fn leave(&mut self, name: &IloName) {

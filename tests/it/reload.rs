@@ -279,3 +279,25 @@ fn an_ilo_that_is_removed_during_a_visit_spares_its_sessions() {
         world.stop(running).await;
     });
 }
+
+/// Many iLOs leave at once, as when a site is given away.
+#[test]
+fn ilos_that_leave_the_fleet_take_turns() {
+    story(|| async {
+        let names: Vec<String> = (0..60).map(|number| format!("r{number:02}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut world = World::of(&names);
+        world.settings.poll.visits_at_once = 8;
+        let running = world.start();
+        world.pass(120).await;
+        world.sky.most_at_once();
+        let mut fewer = world.settings.clone();
+        fewer.targets.retain(|name, _| name.as_str() == "r00");
+        running.commands.send(Command::Replace(Arc::new(fewer))).await.unwrap();
+        world.pass(60).await;
+        assert!(names[1..].iter().all(|name| world.ours(name) == 0), "{}", world.story());
+        let most = world.sky.most_at_once();
+        assert!(most <= 9, "{most} at once");
+        world.stop(running).await;
+    });
+}
