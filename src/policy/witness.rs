@@ -52,6 +52,11 @@ impl Witness {
         }
     }
 
+    /// The clock jumped: from here on it shows other times, and this is its now.
+    pub fn clock_jumped_to(&mut self, now: Timestamp) {
+        self.looked_at = Some(now);
+    }
+
     /// The iLO's now at the last look at the whole table.
     pub fn looked_at(&self) -> Option<Timestamp> {
         self.looked_at

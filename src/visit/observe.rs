@@ -62,6 +62,12 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let own = Own { held: held.session.clone(), accounts };
         let seen = Observation { clock, extent, own, sessions, suspects: self.memory.suspects.clone() };
         self.witness.watch(&seen, self.world.started.elapsed());
+        // Who was on and was not told just now must not be judged by the clock that is no more.
+        if let Some(now) = now.filter(|_| self.jumped) {
+            self.witness.clock_jumped_to(now);
+            self.memory.looked_at = Some(now);
+            self.memory.known = seen.sessions.iter().map(|session| session.id.clone()).collect();
+        }
         self.learn_table(&seen);
         self.end_strays(&held, &seen).await?;
         Ok(seen)

@@ -154,6 +154,32 @@ fn whoever_logged_in_while_a_clock_was_wrong_is_not_idle_for_hours() {
     });
 }
 
+/// A clock jumps, and the look that sees it does not show everybody.
+#[test]
+fn whoever_is_hidden_when_a_clock_jumps_is_not_idle_for_a_day() {
+    story(|| async {
+        let world = idle_rule(600);
+        let running = world.start();
+        world.pass(300).await;
+        let live = world.leaked("r1", "alice", 0);
+        world.sky.ilo("r1").set_clock_offset(86_400);
+        let (mut first, hidden) = (true, live.to_string());
+        world.after(move |request, answer| {
+            let is_poll = request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/");
+            if is_poll && std::mem::take(&mut first) {
+                let mut told: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+                told["Members"].as_array_mut().unwrap().retain(|member| member["Id"] != hidden.as_str());
+                told["Members@odata.count"] = told["Members"].as_array().unwrap().len().into();
+                *answer.body_mut() = told.to_string().into();
+            }
+            Duration::ZERO
+        });
+        world.pass(580).await;
+        assert!(world.lives("r1", &live), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
 /// The same while we were not there, but not long before.
 #[test]
 fn a_restart_does_not_make_a_wrong_clock_right() {

@@ -121,11 +121,12 @@ fn commit() -> String {
 }
 
 /// Lives that once broke a rule, as they were when they were found.
-const ONCE: [(&str, &str); 6] = [
+const ONCE: [(&str, &str); 7] = [
     ("a clock that was wrong after a reset", include_str!("once/a-clock-that-was-wrong-after-a-reset.json")),
     ("a proof while nothing is told", include_str!("once/a-proof-while-nothing-is-told.json")),
     ("our account from elsewhere", include_str!("once/our-account-from-elsewhere.json")),
     ("the latest of SSH", include_str!("once/the-latest-of-ssh.json")),
+    ("hidden while a clock jumps", include_str!("once/hidden-while-a-clock-jumps.json")),
     ("asleep before a login", include_str!("once/asleep-before-a-login.json")),
     ("killed with a spent budget", include_str!("once/killed-with-a-spent-budget.json")),
 ];
