@@ -60,9 +60,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             other => other,
         };
         slot.memory = Some(std::mem::take(&mut visited.memory));
-        slot.noted = std::mem::take(&mut visited.noted);
-        slot.witness = std::mem::take(&mut visited.witness);
-        slot.host_zero_s = visited.host_zero_s;
+        slot.notes = std::mem::take(&mut visited.notes);
         if let Ok(visit) = &visited.result
             && visit.fates.iter().any(|(_, fate)| *fate == Fate::Forbidden)
         {

@@ -36,13 +36,13 @@ pub use round::Round;
 pub use schedule::{First, Next, Outcome, Schedule};
 
 use crate::event::{Summary, Teller};
-use crate::policy::{Budget, Witness};
+use crate::policy::Budget;
 use crate::redfish::Transport;
-use crate::session::{Owner, SessionId};
+use crate::session::Owner;
 use crate::settings::{IloName, Settings, Target};
 use crate::state::{Memory, State};
 use crate::time::HostClock;
-use crate::visit::{self, Errand, InForce, MayLogIn, Visited, World};
+use crate::visit::{self, Errand, InForce, MayLogIn, Notes, Visited, World};
 
 /// Commands taken in a row before visits get their turn.
 const COMMANDS_PER_TURN: usize = 8;
@@ -95,9 +95,7 @@ struct Slot {
     /// `None` while a visit has it.
     memory: Option<Memory>,
     told: news::Told,
-    noted: BTreeSet<SessionId>,
-    witness: Witness,
-    host_zero_s: Option<i64>,
+    notes: Notes,
     /// No DELETE before that: the iLO said that our account may not.
     no_end_before: Option<Duration>,
     /// The configuration does not name it any more; it goes when our session there is ended.
@@ -252,9 +250,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 (false, true) => MayLogIn::Patiently,
             },
             may_end: slot.no_end_before.is_none_or(|until| until <= now),
-            witness: std::mem::take(&mut slot.witness),
-            noted: std::mem::take(&mut slot.noted),
-            host_zero_s: slot.host_zero_s,
+            notes: std::mem::take(&mut slot.notes),
         };
         let world = self.world.clone();
         let task = self.visits.spawn(async move { Finished::Visit(Box::new(visit::visit(&world, errand).await)) });
@@ -290,9 +286,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 target: Arc::clone(target),
                 memory: Some(self.absent.remove(name).unwrap_or_default()),
                 told: news::Told::default(),
-                noted: BTreeSet::new(),
-                witness: Witness::default(),
-                host_zero_s: None,
+                notes: Notes::default(),
                 no_end_before: None,
                 leaving: false,
                 parked: false,

@@ -1,17 +1,15 @@
 //! Taking iLOs out of the fleet, one or all: nothing of ours is left behind.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::{Finished, Fleet};
-use crate::policy::Witness;
 use crate::redfish::Transport;
 use crate::settings::{IloName, OnStop, Target};
 use crate::state::{Memory, State};
-use crate::visit::{self, Errand, InForce, MayLogIn};
+use crate::visit::{self, Errand, InForce, MayLogIn, Notes};
 
 /// How long a clean stop may take.
 const STOP_DEADLINE: Duration = Duration::from_secs(40);
@@ -71,15 +69,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
 
     fn spawn_log_out(&mut self, target: Arc<Target>, memory: Memory) {
         let (world, flown) = (self.world.clone(), Arc::clone(&target));
-        let errand = Errand {
-            target,
-            memory,
-            login: MayLogIn::No,
-            may_end: false,
-            witness: Witness::default(),
-            noted: BTreeSet::new(),
-            host_zero_s: None,
-        };
+        let errand = Errand { target, memory, login: MayLogIn::No, may_end: false, notes: Notes::default() };
         let task = self.visits.spawn(async move { Finished::LogOut(Box::new(visit::log_out(&world, errand).await)) });
         self.flying.insert(task.id(), flown);
     }

@@ -5,8 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{LoginOutcome, MayLogIn, VisitError, Visitor};
-use crate::redfish::{Ended, Flashing, LoginError, Transport};
-use crate::session::{Extent, Kind, Observation, Owner, Session, SessionId};
+use crate::redfish::{Ended, LoginError, Transport};
 use crate::state::{Former, Held, Intent, State, Unwritable};
 use crate::time::Timestamp;
 
@@ -49,9 +48,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// be ended with its own token; a token is never sent to another address.
     async fn leave_old_door(&mut self, held: &Held) {
         let same_place = held.authority == self.target.authority;
-        let ended =
-            same_place && matches!(self.ilo.end(&held.token, &held.session).await, Ended::Done | Ended::AlreadyGone);
-        if ended {
+        if same_place && self.ilo.end(&held.token, &held.session).await == Ended::Done {
             self.memory.held = None;
         } else {
             self.lose_door();
@@ -129,7 +126,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// them, nothing can be waited for on it.
     fn logins_wait(&self, now: Timestamp) -> bool {
         let here = &self.target.authority;
-        let open: Vec<&Intent> = self.memory.intents.iter().filter(|intent| intent.authority == *here).collect();
+        let is_open = |intent: &&Intent| intent.authority == *here && !self.notes.unseen.has_intent(intent);
+        let open: Vec<&Intent> = self.memory.intents.iter().filter(is_open).collect();
         let (Some(last), Some(further)) = (open.last(), open.len().checked_sub(INTENTS_BEFORE_WAIT)) else {
             return false;
         };
@@ -180,109 +178,6 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         }
     }
 
-    /// Ends sessions of our own account that are proven to be ours and that nobody holds.
-    pub(super) async fn end_strays(&mut self, held: &Held, seen: &Observation) -> Result<(), VisitError> {
-        if seen.extent != Extent::Whole {
-            return Ok(());
-        }
-        let strays = self.strays_in(seen);
-        if strays.is_empty() {
-            self.forget_proofs(seen);
-            return Ok(());
-        }
-        let flashing = self.ilo.flashing(&held.token).await.map_err(|error| self.failed(error.into()))?;
-        if flashing == Flashing::No {
-            for (id, proof) in strays {
-                if matches!(self.ilo.end(&held.token, &id).await, Ended::Done | Ended::AlreadyGone) {
-                    self.strays.push((id, proof));
-                }
-            }
-        }
-        self.forget_proofs(seen);
-        Ok(())
-    }
-
-    /// Own sessions that we know by id, and own sessions that one recorded login alone explains.
-    fn strays_in(&self, seen: &Observation) -> Vec<(SessionId, String)> {
-        let mut strays = Vec::new();
-        for session in seen.sessions.iter().filter(|session| session.id != seen.own.held) {
-            if self.was_ours(session) {
-                strays.push((session.id.clone(), String::from("it was ours by id")));
-            }
-        }
-        for intent in &self.memory.intents {
-            // A login makes one session. If two could be it, neither is proven.
-            if let [only] = self.explained_by(intent, seen).as_slice()
-                && !strays.iter().any(|(id, _)| id == only)
-            {
-                let proof = format!(
-                    "it logged in between {} and {}, as a login of ours whose reply was lost",
-                    intent.from, intent.to
-                );
-                strays.push((only.clone(), proof));
-            }
-        }
-        strays
-    }
-
-    /// Whoever else uses our account does not come from where we come from.
-    fn explained_by(&self, intent: &Intent, seen: &Observation) -> Vec<SessionId> {
-        let from = seen.sessions.iter().find(|session| session.id == seen.own.held).and_then(|own| own.origin);
-        let could_be = seen.sessions.iter().filter(|session| {
-            intent.authority == self.target.authority
-                && session.id != seen.own.held
-                && !session.mine
-                && session.kind == Kind::Rest
-                && session.owner.as_ref() == Some(&intent.account)
-                && session.origin.is_some()
-                && session.origin == from
-                && session.login.is_some_and(|login| login >= intent.from && login <= intent.to)
-                && !self.was_ours(session)
-        });
-        could_be.map(|session| session.id.clone()).collect()
-    }
-
-    /// Whether it is a session that we held here and lost, by its id and its account.
-    fn was_ours(&self, session: &Session) -> bool {
-        self.memory.former.iter().any(|former| self.is_former(former, session))
-    }
-
-    fn is_former(&self, former: &Former, session: &Session) -> bool {
-        former.authority == self.target.authority
-            && former.session == session.id
-            && session.owner.as_ref() == Some(&former.account)
-    }
-
-    /// Drops what can prove nothing any more here: sessions that are gone, and intents whose time is over and
-    /// that left no session. What the iLO does not tell today, it may tell tomorrow.
-    fn forget_proofs(&mut self, seen: &Observation) {
-        let left = || seen.sessions.iter().filter(|session| !self.strays.iter().any(|(id, _)| *id == session.id));
-        let here = &self.target.authority;
-        let may_be = |account: &Owner, session: &Session| session.owner.as_ref().is_none_or(|owner| owner == account);
-        let still = |former: &&Former| {
-            former.authority != *here
-                || left().any(|session| session.id == former.session && may_be(&former.account, session))
-        };
-        let former: Vec<Former> = self.memory.former.iter().filter(still).cloned().collect();
-        let Some(now) = seen.clock.now() else {
-            self.memory.former = former;
-            return;
-        };
-        let may_be_of = |intent: &Intent, session: &Session| {
-            matches!(session.kind, Kind::Rest | Kind::Unknown)
-                && may_be(&intent.account, session)
-                && session.login.is_none_or(|login| login >= intent.from && login <= intent.to)
-                && session.id != seen.own.held
-                && !self.was_ours(session)
-        };
-        let open = |intent: &&Intent| {
-            intent.authority != *here || now <= intent.to || left().any(|session| may_be_of(intent, session))
-        };
-        let intents: Vec<Intent> = self.memory.intents.iter().filter(open).cloned().collect();
-        self.memory.intents = intents;
-        self.memory.former = former;
-    }
-
     /// Ends the session that we hold.
     pub(super) async fn log_out(&mut self) {
         let Some(held) = self.memory.held.clone() else { return };
@@ -291,9 +186,9 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         }
         let ended = self.ilo.end(&held.token, &held.session).await;
         match ended {
-            Ended::Done | Ended::AlreadyGone => self.memory.held = None,
+            Ended::Done => self.memory.held = None,
             // If that was spurious, the next start finds it.
-            Ended::NotOurs => self.lose_door(),
+            Ended::AlreadyGone | Ended::NotOurs => self.lose_door(),
             Ended::Forbidden | Ended::Refused(..) | Ended::Unknown(_) => {}
         }
     }

@@ -6,7 +6,8 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | `observe` | who is on, and when that is on the iLO's own clock |
-//! | `door` | our own session: login, log-out, strays |
+//! | `door` | our own session: login, log-out |
+//! | `strays` | sessions of ours that nobody holds: proof, end |
 //! | `clock` | PURE: whether the iLO's times can be true together |
 //! | `reap` | look again, then DELETE, each |
 
@@ -14,6 +15,7 @@ mod clock;
 mod door;
 mod observe;
 mod reap;
+mod strays;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -67,13 +69,22 @@ pub struct Errand {
     pub login: MayLogIn,
     /// Whether others' sessions may be ended: not where the iLO said lately that our account may not.
     pub may_end: bool,
-    /// What was seen of its sessions before.
-    pub witness: Witness,
+    /// What is known of it until this run ends.
+    pub notes: Notes,
+}
+
+/// What a run of the daemon knows of one iLO, beside what must outlive it.
+#[derive(Clone, Debug, Default)]
+pub struct Notes {
+    /// What was seen of its sessions.
+    witness: Witness,
     /// Sessions whose holding back by a cap is on record already.
-    pub noted: BTreeSet<SessionId>,
+    held_back: BTreeSet<SessionId>,
     /// What the host's clock showed when the loop began, reckoned back at the last whole observation. It changes
     /// only where that clock steps.
-    pub host_zero_s: Option<i64>,
+    host_zero_s: Option<i64>,
+    /// Proofs of our own sessions that mean nobody any more.
+    unseen: strays::Unseen,
 }
 
 /// Whether a login may be sent.
@@ -103,12 +114,8 @@ pub struct Visited {
     pub wrote: bool,
     /// Whether the iLO's clock jumped since the last visit.
     pub jumped: bool,
-    /// What was seen of its sessions.
-    pub witness: Witness,
-    /// Sessions whose holding back by a cap is on record.
-    pub noted: BTreeSet<SessionId>,
-    /// As in the errand, now.
-    pub host_zero_s: Option<i64>,
+    /// What is known of it now until this run ends.
+    pub notes: Notes,
     /// How long it took.
     pub took: Duration,
 }
@@ -245,9 +252,7 @@ struct Visitor<'a, T, S> {
     unwritable: Option<Unwritable>,
     wrote: bool,
     jumped: bool,
-    witness: Witness,
-    noted: BTreeSet<SessionId>,
-    host_zero_s: Option<i64>,
+    notes: Notes,
 }
 
 /// Visits one iLO.
@@ -287,9 +292,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
             unwritable: None,
             wrote: false,
             jumped: false,
-            witness: errand.witness,
-            noted: errand.noted,
-            host_zero_s: errand.host_zero_s,
+            notes: errand.notes,
             settings,
         }
     }
@@ -297,7 +300,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
     async fn poll(&mut self, may_end: bool) -> Result<Visit, VisitError> {
         if self.memory.place.as_ref() != Some(&self.target.authority) {
             self.memory.move_to(&self.target.authority);
-            self.host_zero_s = None;
+            self.notes.host_zero_s = None;
         }
         let seen = self.observe().await?;
         let plan = self.plan(&seen);
@@ -312,7 +315,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
     fn plan_of(&self, settings: &Settings, target: &Target, seen: &Observation) -> Plan {
         let around = Circumstances {
             table: Table::of(seen, &settings.pressure, self.learned()),
-            witness: &self.witness,
+            witness: &self.notes.witness,
             now: self.world.started.elapsed(),
             host_now: self.world.clock.now(),
         };
@@ -328,9 +331,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
             unwritable: self.unwritable,
             wrote: self.wrote,
             jumped: self.jumped,
-            witness: self.witness,
-            noted: self.noted,
-            host_zero_s: self.host_zero_s,
+            notes: self.notes,
             took: began.elapsed(),
         }
     }

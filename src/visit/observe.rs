@@ -61,10 +61,10 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let accounts = [Some(self.account()), Some(held.account.clone()), shown].into_iter().flatten().collect();
         let own = Own { held: held.session.clone(), accounts };
         let seen = Observation { clock, extent, own, sessions, suspects: self.memory.suspects.clone() };
-        self.witness.watch(&seen, self.world.started.elapsed());
+        self.notes.witness.watch(&seen, self.world.started.elapsed());
         // Who was on and was not told just now must not be judged by the clock that is no more.
         if let Some(now) = now.filter(|_| self.jumped) {
-            self.witness.clock_jumped_to(now);
+            self.notes.witness.clock_jumped_to(now);
             self.memory.looked_at = Some(now);
             self.memory.known = seen.sessions.iter().map(|session| session.id.clone()).collect();
         }
@@ -130,7 +130,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             host_now: answered.host_now,
             answer_took: answered.took,
             last_offset_s: self.memory.clock_offset_s,
-            host_step_s: self.host_zero_s.map_or(0, |last| answered.host_zero_s.saturating_sub(last)),
+            host_step_s: self.notes.host_zero_s.map_or(0, |last| answered.host_zero_s.saturating_sub(last)),
             held: own,
             others: sessions,
             suspects: &self.memory.suspects,
@@ -159,7 +159,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 
     /// Keeps the clock's offset, and after a jump the names of those whose times are of the clock before.
     fn learn(&mut self, judgement: &Judgement, answered: &Answered, date: Option<Timestamp>, sessions: &[Session]) {
-        self.host_zero_s = Some(answered.host_zero_s);
+        self.notes.host_zero_s = Some(answered.host_zero_s);
         let known = self.memory.clock_offset_s.zip(judgement.offset_s);
         // An answer that was long on its way tells the offset badly; what is known well is kept.
         let tells = judgement.jumped || answered.took <= TELLS_TIME;
@@ -187,8 +187,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// while the clock stood elsewhere. After a reset an iLO may have the time of its battery, or of 2001, until the
     /// network tells it better; who logs in meanwhile looks idle for hours, or years, from then on.
     fn is_of_another_clock(&self, session: &Session) -> bool {
-        let (looked_at, was_there) = match self.witness.looked_at() {
-            Some(looked_at) => (Some(looked_at), self.witness.knows(&session.id)),
+        let (looked_at, was_there) = match self.notes.witness.looked_at() {
+            Some(looked_at) => (Some(looked_at), self.notes.witness.knows(&session.id)),
             None => (self.memory.looked_at, self.memory.known.contains(&session.id)),
         };
         let is_older = looked_at.zip(session.login).is_some_and(|(looked_at, login)| login.plus(READINGS) < looked_at);

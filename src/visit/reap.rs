@@ -72,7 +72,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
                 Next::Capped(cap) => {
                     let rest = doomed[number..].iter().map(|one| HeldBack { case: one.case().clone(), cap });
                     visit.held_back.splice(0..0, rest);
-                    self.noted.insert(one.case().session.id.clone());
+                    self.notes.held_back.insert(one.case().session.id.clone());
                     return;
                 }
                 Next::Unrecorded => return,
@@ -176,7 +176,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 
     /// Writes down, once while it lasts, each session that only a cap keeps.
     async fn note_held_back(&mut self, visit: &Visit) {
-        let mut noted = std::mem::take(&mut self.noted);
+        let mut noted = std::mem::take(&mut self.notes.held_back);
         noted.retain(|id| visit.held_back.iter().any(|held_back| held_back.case.session.id == *id));
         for held_back in &visit.held_back {
             if noted.contains(&held_back.case.session.id) {
@@ -194,7 +194,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
                 }
             };
         }
-        self.noted = noted;
+        self.notes.held_back = noted;
     }
 
     fn record_of(&self, case: &crate::event::Case) -> Record {

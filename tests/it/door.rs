@@ -1,6 +1,7 @@
 //! Our own session: one at most, through kills, lost replies and spurious refusals; none after a clean stop.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ilo_reaper::event::Event;
 use ilo_reaper::fleet::Command;
@@ -197,7 +198,7 @@ fn a_proof_waits_until_the_ilo_tells_whose_session_it_is() {
                 let told = String::from_utf8(answer.body().to_vec()).unwrap();
                 *answer.body_mut() = told.replace("\"UserName\"", "\"Somebody\"").into();
             }
-            std::time::Duration::ZERO
+            Duration::ZERO
         });
         let running = world.start();
         world.pass(200).await;
@@ -229,6 +230,66 @@ fn a_lost_login_explains_no_session_from_elsewhere() {
         let late = late.lock().unwrap().clone().expect("there was a login");
         assert!(world.lives("r1", &guest) && world.lives("r1", &late), "{}", world.story());
         assert_eq!(world.heard("session.stray_ended").len(), 1, "ours goes: {}", world.story());
+        world.stop(running).await;
+    });
+}
+
+/// The table leaves the session that we lost out of the next three looks.
+#[test]
+fn a_session_of_ours_that_a_table_leaves_out_for_a_while_is_not_forgotten() {
+    let denied = || Fault {
+        on: Matcher::new(http::Method::GET, SESSIONS),
+        what: FaultKind::Answer(http::Response::builder().status(401).body(bytes::Bytes::new()).unwrap()),
+    };
+    for (fault, after_s) in [(denied(), 120), (lose_login(), 0)] {
+        story(|| async move {
+            let world = World::of(&["r1"]);
+            let (mut lost, mut looks) = (None, 0);
+            world.after(move |request, answer| {
+                let is_look = request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/");
+                if !is_look || answer.status() != 200 {
+                    return Duration::ZERO;
+                }
+                let mut body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+                let members = body["Members"].as_array_mut().unwrap();
+                if members.len() == 2 {
+                    // An id tells when it was made.
+                    let older = members.iter().map(|member| member["Id"].to_string()).min();
+                    lost = lost.take().or(older);
+                    looks += 1;
+                }
+                if looks <= 3 {
+                    members.retain(|member| Some(member["Id"].to_string()) != lost);
+                    body["Members@odata.count"] = members.len().into();
+                    *answer.body_mut() = bytes::Bytes::from(body.to_string());
+                }
+                Duration::ZERO
+            });
+            let running = world.start();
+            world.pass(after_s).await;
+            world.sky.ilo("r1").inject(fault);
+            world.pass(150).await;
+            assert_eq!(world.ours("r1"), 2, "the table hides it: {}", world.story());
+            world.pass(300).await;
+            assert_eq!((world.logins("r1"), world.ours("r1")), (2, 1), "{}", world.story());
+            world.stop(running).await;
+        });
+    }
+}
+
+/// It says that the session is gone, and shows it again.
+#[test]
+fn a_stray_whose_end_is_only_claimed_is_ended_later() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        world.sky.ilo("r1").inject(lose_login());
+        let gone = http::Response::builder().status(404).body(bytes::Bytes::new()).unwrap();
+        let on = Matcher::new(http::Method::DELETE, SESSIONS);
+        world.sky.ilo("r1").inject(Fault { on, what: FaultKind::Answer(gone) });
+        let running = world.start();
+        world.pass(400).await;
+        assert_eq!((world.logins("r1"), world.ours("r1")), (2, 1), "{}", world.story());
+        assert_eq!(world.heard("session.stray_ended").len(), 1);
         world.stop(running).await;
     });
 }
@@ -396,7 +457,7 @@ fn one_ilo_that_hangs_does_not_keep_a_stop_from_logging_out_of_the_others() {
     for visits_at_once in [64, 1] {
         story(|| async move {
             let mut world = World::of(&["r1", "r2", "r3"]);
-            world.settings.poll.exchange_timeout = std::time::Duration::from_secs(90);
+            world.settings.poll.exchange_timeout = Duration::from_secs(90);
             world.settings.poll.visits_at_once = visits_at_once;
             let running = world.start();
             world.pass(90).await;
@@ -459,12 +520,12 @@ fn an_id_that_was_ours_and_is_somebody_elses_now_ends_nobody() {
 fn a_login_is_not_sent_long_after_its_intent_was_written() {
     story(|| async {
         let world = World::of(&["r1"]);
-        world.state.slow(std::time::Duration::from_secs(20));
+        world.state.slow(Duration::from_secs(20));
         let running = world.start();
         world.pass(600).await;
         assert_eq!(world.login_requests("r1"), 0, "{}", world.story());
         assert_eq!(world.heard("state.unwritable").len(), 1);
-        world.state.slow(std::time::Duration::ZERO);
+        world.state.slow(Duration::ZERO);
         world.pass(1300).await;
         assert_eq!(world.ours("r1"), 1, "{}", world.story());
         world.stop(running).await;

@@ -136,8 +136,8 @@ fn once() -> bool {
     ONCE.into_iter().all(|(name, text)| {
         let script: Script = serde_json::from_str(text).expect("a script");
         let ended = live(&script);
-        if ended.broken.is_some() {
-            println!("once more: {name}");
+        if let Some(broken) = &ended.broken {
+            println!("broken: the kept life '{name}' rule {}: {}", broken.rule, broken.what);
             tell(&script, ended, false);
             return false;
         }
@@ -156,7 +156,8 @@ struct Sum {
 }
 
 fn many(args: &Args) -> ExitCode {
-    if !once() {
+    // Who looks for one bug wants to know how many seeds it takes; the kept lives come last then.
+    if !args.until_broken && !once() {
         return ExitCode::FAILURE;
     }
     let (next, stop) = (AtomicU64::new(args.first), AtomicBool::new(false));
@@ -191,7 +192,9 @@ fn many(args: &Args) -> ExitCode {
         let broken = ended.broken.as_ref().expect("a broken rule");
         println!("broken: seed {seed} rule {} after {} seeds: {}", broken.rule, sum.lives, broken.what);
     }
-    let Some((seed, ended)) = sum.broken.into_iter().next() else { return ExitCode::SUCCESS };
+    let Some((seed, ended)) = sum.broken.into_iter().next() else {
+        return if args.until_broken && !once() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    };
     if !args.no_shrink {
         tell(&draw::script(seed, args.visits), ended, false);
     }

@@ -38,7 +38,7 @@ pub(crate) fn serve(site: &mut Site, now: Moment, on: On, fault: Option<Fault>, 
     }
     let reply = site.serve(now, request);
     let effect = site.ilo.take_log().pop().and_then(|logged| logged.effect);
-    let mut truth = Truth { is_done: reply.delivery != Delivery::Never, effect, ..Truth::default() };
+    let mut truth = Truth { effect, ..Truth::default() };
     if reply.delivery != Delivery::Whole {
         let after = (reply.delivery == Delivery::Lost).then_some(Duration::ZERO);
         return Spoiled { response: None, after, truth };

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use ilo_sim::{Moment, Session, SessionId, Stamp};
 
+/// Whoever a whole table leaves out for so long is gone, for all that anybody can tell.
+const HIDDEN_FOR_GOOD: Duration = Duration::from_secs(600);
+
 /// Who truly was on, when the daemon was told who is.
 #[derive(Clone, Debug)]
 pub(crate) struct Picture {
@@ -38,6 +41,8 @@ pub(super) struct Ours {
     pub(super) is_excused: bool,
     /// Something happened to the iLO's clock or our state that takes the proof away that it is ours.
     pub(super) is_unprovable: bool,
+    /// Since when no look at the whole table told it.
+    pub(super) hidden_since: Option<Moment>,
 }
 
 /// One session, as the daemon could see it over several visits of one life.
@@ -120,6 +125,15 @@ impl Book {
         self.looks.clear();
         self.vague.clear();
         self.ended_by.clear();
+    }
+
+    /// What a whole table left out for ten minutes is forgotten, and may be.
+    pub(super) fn misses(&mut self, now: Moment, picture: &Picture) {
+        for (id, ours) in self.ours.iter_mut().filter(|_| !picture.is_cut) {
+            let is_told = picture.sessions.iter().any(|session| session.id == *id);
+            ours.hidden_since = if is_told { None } else { ours.hidden_since.or(Some(now)) };
+            ours.is_unprovable |= ours.hidden_since.is_some_and(|since| now.since(since) >= HIDDEN_FOR_GOOD);
+        }
     }
 
     /// The daemon is told who is on; where only links, it asks for each one next.

@@ -95,7 +95,7 @@ impl Oracle {
         let set = book.clock_set.is_some_and(|set| unseen(set) || now.since(set) < Duration::from_secs(120))
             || book.host_set.is_some() && book.is_new
             || self.slept_at.is_some_and(|slept_at| now.since(slept_at) < Duration::from_secs(30));
-        let ours = Ours { login: now, token, is_excused: true, is_unprovable: set };
+        let ours = Ours { login: now, token, is_excused: true, is_unprovable: set, hidden_since: None };
         self.books[number].ours.insert(id.clone(), ours);
         let alive: Vec<&Ours> = self.ours_alive(now, number, site).map(|(ours, _)| ours).collect();
         let (all, excused) = (alive.len(), alive.iter().filter(|ours| ours.is_excused).count());
@@ -130,7 +130,7 @@ impl Oracle {
             }
         } else if body.contains("SessionLimitExceeded") {
             self.books[number].refused_full = Some(now);
-        } else if body.contains("UnauthorizedLoginAttempt")
+        } else if (body.contains("UnauthorizedLoginAttempt") || response.status() == 401)
             && let Some((group, name)) = group
         {
             self.passwords.rejected(now, group, name);

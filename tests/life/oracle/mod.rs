@@ -43,8 +43,6 @@ pub(crate) struct Broken {
 /// What a request truly came to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Truth {
-    /// The iLO handled it.
-    pub(crate) is_done: bool,
     pub(crate) effect: Option<Effect>,
     /// Who was on, where that was asked and told.
     pub(crate) picture: Option<Picture>,
@@ -181,11 +179,6 @@ impl Oracle {
         self.books[number].ours.values_mut().filter(|ours| ours.is_excused).for_each(|ours| ours.is_unprovable = true);
     }
 
-    /// Nobody can know better.
-    fn lies_about_ours(&mut self, number: usize) {
-        self.books[number].ours.values_mut().for_each(|ours| (ours.is_excused, ours.is_unprovable) = (true, true));
-    }
-
     /// What the state knew is gone.
     pub(crate) fn state_lost(&mut self) {
         self.records.forget_memories();
@@ -302,6 +295,7 @@ impl Oracle {
                     book.told_at = Some(now);
                     book.is_doubted |= truth.is_stale;
                     book.first_told_at.get_or_insert(now);
+                    book.misses(now, picture);
                     book.sees(picture.clone());
                 }
             }
@@ -315,10 +309,6 @@ impl Oracle {
             On::Delete => {
                 let status = response.status().as_u16();
                 book.forbidden = if status == 403 { Some(now) } else { book.forbidden };
-                if !truth.is_done && matches!(status, 404 | 410) {
-                    // It says that a session is gone which is not: who believes that has lost it.
-                    self.lies_about_ours(number);
-                }
                 self.records.answered(number, status);
             }
             _ => {}
