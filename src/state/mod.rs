@@ -71,6 +71,8 @@ pub struct Intent {
     pub from: Timestamp,
     /// Nor after this.
     pub to: Timestamp,
+    /// Its session is known by id, but was of no use. It explains no other one; the next login only waits for it.
+    pub answered: bool,
 }
 
 /// A session that was ours. An id alone proves nothing: another iLO, or the same after a reset, may give it to

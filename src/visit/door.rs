@@ -70,7 +70,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         if error == VisitError::DoorLost {
             self.lose_door();
             // A login that gave us nothing of use counts as one without an outcome, or we would fill the table.
-            self.memory.intents.extend(self.fresh.take());
+            self.memory.intents.extend(self.fresh.take().map(|intent| Intent { answered: true, ..intent }));
         }
         error
     }
@@ -143,7 +143,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             self.memory.intents.remove(0);
         }
         let (account, authority) = (self.account(), self.target.authority.clone());
-        self.memory.intents.push(Intent { account, authority, from, to: now.plus(late) });
+        self.memory.intents.push(Intent { account, authority, from, to: now.plus(late), answered: false });
         let began = Instant::now();
         if self.save().await {
             if began.elapsed() < LATE_LOGIN {

@@ -253,6 +253,8 @@ struct Visitor<'a, T, S> {
     wrote: bool,
     jumped: bool,
     notes: Notes,
+    /// When it was asked who is on, by the monotonic clock: whatever was told was so then at the earliest.
+    asked: Duration,
 }
 
 /// Visits one iLO.
@@ -293,6 +295,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
             wrote: false,
             jumped: false,
             notes: errand.notes,
+            asked: Duration::ZERO,
             settings,
         }
     }
@@ -300,7 +303,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
     async fn poll(&mut self, may_end: bool) -> Result<Visit, VisitError> {
         if self.memory.place.as_ref() != Some(&self.target.authority) {
             self.memory.move_to(&self.target.authority);
-            self.notes.host_zero_s = None;
+            self.notes = Notes::default();
         }
         let seen = self.observe().await?;
         let plan = self.plan(&seen);
@@ -316,7 +319,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
         let around = Circumstances {
             table: Table::of(seen, &settings.pressure, self.learned()),
             witness: &self.notes.witness,
-            now: self.world.started.elapsed(),
+            now: self.asked,
             host_now: self.world.clock.now(),
         };
         target.policy.plan(&settings.caps, seen, &around)

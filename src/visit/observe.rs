@@ -42,6 +42,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     pub(super) async fn observe(&mut self) -> Result<Observation, VisitError> {
         let held = self.door().await?;
         let asked = Instant::now();
+        self.asked = self.world.started.elapsed();
         let seen = self.collection(&held).await.map_err(|error| self.failed(error))?;
         let answered =
             Answered { host_now: self.world.clock.now(), host_zero_s: self.host_zero_now_s(), took: asked.elapsed() };

@@ -1,5 +1,6 @@
 //! Sessions of ours that nobody holds: what proves that they are ours, their end, and when a proof is forgotten.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -43,6 +44,22 @@ fn lapse<P: Clone + PartialEq>(
     proofs.retain(|proof| !is_over(proof));
 }
 
+/// Whether a session was made by this login of ours. Whoever else uses our account does not come from where we come
+/// from.
+fn is_of(intent: &Intent, session: &Session, from: Option<IpAddr>) -> bool {
+    let is_told = session.owner.is_some() && session.origin.is_some() && session.login.is_some();
+    from.is_some() && is_told && session.kind == Kind::Rest && could_be_of(intent, session, from)
+}
+
+/// The same, where the iLO does not tell all of it.
+fn could_be_of(intent: &Intent, session: &Session, from: Option<IpAddr>) -> bool {
+    !session.mine
+        && matches!(session.kind, Kind::Rest | Kind::Unknown)
+        && session.owner.as_ref().is_none_or(|owner| *owner == intent.account)
+        && (from.is_none() || session.origin.is_none() || session.origin == from)
+        && session.login.is_none_or(|login| login >= intent.from && login <= intent.to)
+}
+
 impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// Ends sessions of our own account that are proven to be ours and that nobody holds.
     pub(super) async fn end_strays(&mut self, held: &Held, seen: &Observation) -> Result<(), VisitError> {
@@ -66,43 +83,38 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     }
 
     /// Own sessions that we know by id, and own sessions that one recorded login alone explains.
-    fn strays_in(&self, seen: &Observation) -> Vec<(SessionId, String)> {
-        let mut strays = Vec::new();
-        for session in seen.sessions.iter().filter(|session| session.id != seen.own.held) {
-            if self.was_ours(session) {
-                strays.push((session.id.clone(), String::from("it was ours by id")));
-            }
-        }
-        for intent in &self.memory.intents {
-            // A login makes one session. If two could be it, neither is proven.
-            if let [only] = self.explained_by(intent, seen).as_slice()
-                && !strays.iter().any(|(id, _)| id == only)
-            {
-                let proof = format!(
-                    "it logged in between {} and {}, as a login of ours whose reply was lost",
-                    intent.from, intent.to
-                );
-                strays.push((only.clone(), proof));
-            }
-        }
-        strays
-    }
-
-    /// Whoever else uses our account does not come from where we come from.
-    fn explained_by(&self, intent: &Intent, seen: &Observation) -> Vec<SessionId> {
+    fn strays_in(&mut self, seen: &Observation) -> Vec<(SessionId, String)> {
+        let others = || seen.sessions.iter().filter(|session| session.id != seen.own.held);
+        let (known, unknown): (Vec<&Session>, Vec<&Session>) = others().partition(|session| self.was_ours(session));
+        let mut strays: Vec<_> =
+            known.iter().map(|session| (session.id.clone(), String::from("it was ours by id"))).collect();
         let from = seen.sessions.iter().find(|session| session.id == seen.own.held).and_then(|own| own.origin);
-        let could_be = seen.sessions.iter().filter(|session| {
-            intent.authority == self.target.authority
-                && session.id != seen.own.held
-                && !session.mine
-                && session.kind == Kind::Rest
-                && session.owner.as_ref() == Some(&intent.account)
-                && session.origin.is_some()
-                && session.origin == from
-                && session.login.is_some_and(|login| login >= intent.from && login <= intent.to)
-                && !self.was_ours(session)
-        });
-        could_be.map(|session| session.id.clone()).collect()
+        let here = &self.target.authority;
+        let mut open: Vec<Intent> = self
+            .memory
+            .intents
+            .iter()
+            .filter(|intent| intent.authority == *here && !intent.answered)
+            .cloned()
+            .collect();
+        let mut left = unknown;
+        // A login makes one session. Who is explained by one is not by another.
+        while let Some((place, only)) = open.iter().enumerate().find_map(|(place, intent)| {
+            let mut could_be = left.iter().filter(|session| could_be_of(intent, session, from));
+            could_be.next().filter(|_| could_be.next().is_none()).map(|only| (place, *only))
+        }) {
+            let intent = open.remove(place);
+            if is_of(&intent, only, from) {
+                left.retain(|session| session.id != only.id);
+                let Intent { from, to, .. } = intent;
+                let proof = format!("it logged in between {from} and {to}, as a login of ours whose reply was lost");
+                strays.push((only.id.clone(), proof));
+            }
+        }
+        // If two could be it, neither is proven, nor is the one that is left when the other is gone.
+        open.retain(|intent| left.iter().filter(|session| is_of(intent, session, from)).count() > 1);
+        self.memory.intents.retain(|intent| !open.contains(intent));
+        strays
     }
 
     /// Whether it is a session that we held here and lost, by its id and its account.

@@ -209,6 +209,66 @@ fn a_proof_waits_until_the_ilo_tells_whose_session_it_is() {
     });
 }
 
+/// Two could be it, and the first of them is gone when we look again.
+#[test]
+fn whoever_is_left_of_two_that_one_lost_login_could_explain_lives() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        world.sky.ilo("r1").inject(lose_login());
+        let made = Arc::new(std::sync::Mutex::new(None));
+        let (theirs, mut done) = (Arc::clone(&made), false);
+        world.before(move |request, ilo, now| {
+            if request.method() == http::Method::POST && !done {
+                done = true;
+                *theirs.lock().unwrap() = Some(ilo.admit(now, ilo_sim::SessionSpec::rest(OURS, crate::harness::US)));
+            }
+        });
+        let running = world.start();
+        world.pass(150).await;
+        let theirs = made.lock().unwrap().clone().expect("there was a login");
+        let held = world.state.remembered().values().find_map(|memory| memory.held.clone()).expect("we are in");
+        {
+            let mut ilo = world.sky.ilo("r1");
+            let now = world.sky.now();
+            let ours = ilo.sessions(now).map(|session| session.id.clone());
+            let lost: Vec<_> = ours.filter(|id| *id != theirs && id.as_str() != held.session.to_string()).collect();
+            assert_eq!(lost.len(), 1);
+            ilo.end(&lost[0]);
+        }
+        world.pass(400).await;
+        assert!(world.lives("r1", &theirs), "{}", world.story());
+        assert!(world.heard("session.stray_ended").is_empty());
+        world.stop(running).await;
+    });
+}
+
+/// We know by id what our login made, so it explains nobody else.
+#[test]
+fn a_login_whose_session_was_refused_at_once_explains_nobody() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        let denied = http::Response::builder().status(401).body(bytes::Bytes::new()).unwrap();
+        world
+            .sky
+            .ilo("r1")
+            .inject(Fault { on: Matcher::new(http::Method::GET, SESSIONS), what: FaultKind::Answer(denied) });
+        let made = Arc::new(std::sync::Mutex::new(None));
+        let (theirs, mut done) = (Arc::clone(&made), false);
+        world.before(move |request, ilo, now| {
+            if request.method() == http::Method::POST && !done {
+                done = true;
+                *theirs.lock().unwrap() = Some(ilo.admit(now, ilo_sim::SessionSpec::rest(OURS, crate::harness::US)));
+            }
+        });
+        let running = world.start();
+        world.pass(400).await;
+        let theirs = made.lock().unwrap().clone().expect("there was a login");
+        assert!(world.lives("r1", &theirs), "{}", world.story());
+        assert_eq!((world.logins("r1"), world.heard("session.stray_ended").len()), (2, 1), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
 /// Somebody else uses our account while a reply of ours is lost.
 #[test]
 fn a_lost_login_explains_no_session_from_elsewhere() {

@@ -218,6 +218,35 @@ fn a_lost_login_at_one_address_ends_nobody_at_another() {
     });
 }
 
+/// What was seen of one iLO says nothing about another one under the same name.
+#[test]
+fn a_name_that_moves_brings_no_memory_of_who_was_on() {
+    story(|| async {
+        let mut world = World::of(&["r1", "r2"]);
+        world.policy(|policy| {
+            policy.reap = vec![crate::harness::rule("idle", |asked| asked.idle = Some(Duration::from_secs(280)))]
+        });
+        world.settings.targets.remove(&IloName::new("r2"));
+        world.sky.ilo("r1").set_clock_offset(7200);
+        let running = world.start();
+        world.pass(100).await;
+        let live = world.leaked("r2", "alice", 0);
+        world.pass(240).await;
+        let moved = changed(&world.settings, "r1", |target| {
+            target.authority = Authority { host: String::from("r2"), port: 443 };
+        });
+        running.commands.send(Command::Replace(moved.into())).await.unwrap();
+        // It is used after more than four minutes, just after we came, and pauses again and again.
+        world.pass(10).await;
+        for _ in 0..4 {
+            world.sky.ilo("r2").touch(&live, world.sky.now());
+            world.pass(400).await;
+        }
+        assert!(world.lives("r2", &live), "{}", world.story());
+        world.kill_only(running).await;
+    });
+}
+
 /// Sessions of the account that is ours from now on are our own from now on.
 #[test]
 fn an_account_that_changes_during_a_visit_spares_its_sessions() {

@@ -7,7 +7,7 @@ use http::Request;
 use ilo_sim::{Moment, SessionId, SessionSpec};
 
 use crate::script::Deed;
-use crate::world::{Inner, OURS};
+use crate::world::{Inner, OURS, Site, US};
 
 /// Who takes what becomes free.
 const STRANGER: &str = "carol";
@@ -44,11 +44,17 @@ pub(crate) fn happen(inner: &mut Inner, now: Moment, number: usize, request: &Re
                 site.ilo.admit(now, SessionSpec::rest(STRANGER, STRANGER_AT));
             }
         }
+        Deed::Twin => {
+            site.ilo.admit(now, SessionSpec::rest(OURS, US));
+        }
         Deed::EndOurs => {
-            let ours: Vec<SessionId> =
-                site.ilo.sessions(now).filter(|one| one.owner == OURS).map(|one| one.id.clone()).collect();
-            for id in ours {
+            for id in ours(site, now) {
                 site.ilo.end(&id);
+            }
+        }
+        Deed::ReuseOurs => {
+            for id in ours(site, now) {
+                site.ilo.admit_as(&id, now, SessionSpec::rest(STRANGER, STRANGER_AT));
             }
         }
         Deed::Flash => {
@@ -57,4 +63,8 @@ pub(crate) fn happen(inner: &mut Inner, now: Moment, number: usize, request: &Re
         }
         Deed::Observe | Deed::Protect | Deed::Stop => inner.orders.push_back((deed, number)),
     }
+}
+
+fn ours(site: &Site, now: Moment) -> Vec<SessionId> {
+    site.ilo.sessions(now).filter(|one| one.owner == OURS).map(|one| one.id.clone()).collect()
 }

@@ -4,6 +4,7 @@
 //! about the ones that are there.
 
 use crate::chance::Chance;
+use crate::plots;
 use crate::script::{
     Act, ClientScript, ConditionsScript, ConfigScript, CrashAt, Deed, Expand, Fault, GroupScript, Habit, IloScript, On,
     Phase, ProtectScript, RuleScript, Script, What,
@@ -18,7 +19,7 @@ pub(crate) fn script(seed: u64, visits: u64) -> Script {
     let count = 1 + shape.index(10);
     let every_s = shape.of_these(&[5, 10, 20, 30, 60, 60, 60, 60, 120, 300]);
     let calm_at_s = (visits * every_s / count as u64).clamp(1800, 6 * 86_400);
-    let config = config(seed, count, every_s);
+    let mut config = config(seed, count, every_s);
     let ilos: Vec<IloScript> = (0..count).map(|number| ilo(seed, number)).collect();
     let mut acts = Vec::new();
     for (number, ilo) in ilos.iter().enumerate() {
@@ -28,9 +29,13 @@ pub(crate) fn script(seed: u64, visits: u64) -> Script {
         // Where iLOs change their names, what is known of clocks goes with them: one confusion at a time.
         if !mixes(seed) {
             misfortunes(seed, number, calm_at_s, ilo, &mut acts);
+            plots::lay(seed, number, calm_at_s, &mut acts);
         }
     }
     host(seed, calm_at_s, &config, &mut acts);
+    if !mixes(seed) {
+        plots::come_late(seed, calm_at_s, &ilos, &mut config, &mut acts);
+    }
     acts.sort_by_key(|act| act.at_ms);
     Script { seed, ilos, config, acts, calm_at_s }
 }
@@ -43,6 +48,9 @@ fn ilo(seed: u64, number: usize) -> IloScript {
         limit: chance.of_these(&[6, 8, 10, 10, 13, 24]),
         timeout_min: chance.of_these(&[0, 0, 30, 30, 30, 15, 120]),
         clock_offset_s: chance.of_these(&[0, 0, 0, 3, -40, 3600, -86_400, -770_000_000, 7200]),
+        date_ahead_s: Chance::of(seed, "date", number as u64)
+            .perhaps(24, |chance| chance.of_these(&[3600, 600, -3600]))
+            .unwrap_or(0),
         expand: chance.of_these(&[
             Expand::Does,
             Expand::Does,
@@ -92,7 +100,12 @@ fn group(seed: u64, number: u64) -> GroupScript {
         password: 0,
         is_pinned: chance.one_in(2),
         protect: (0..protects).map(|_| protect(&mut chance)).collect(),
-        reap: if chance.one_in(4) { built_in() } else { (0..rules).map(|_| rule(&mut chance)).collect() },
+        reap: match chance.index(12) {
+            0..=2 => built_in(),
+            3 => makes_room(),
+            4 => keeps_some(&mut chance),
+            _ => (0..rules).map(|_| rule(&mut chance)).collect(),
+        },
     }
 }
 
@@ -112,6 +125,32 @@ fn built_in() -> Vec<RuleScript> {
             down_to: Some(5),
         },
     ]
+}
+
+/// Two rules that make room, one after the other.
+fn makes_room() -> Vec<RuleScript> {
+    let room = |idle_s: u64, down_to: Option<usize>| RuleScript {
+        conditions: ConditionsScript {
+            tags: vec!["REST".into()],
+            user_types: vec!["Local".into()],
+            idle_s: Some(idle_s),
+            ..Default::default()
+        },
+        keep_latest: None,
+        down_to,
+    };
+    vec![room(600, None), room(60, Some(4)), room(30, Some(3))]
+}
+
+/// The latest of each client stay, whatever else is true.
+fn keeps_some(chance: &mut Chance) -> Vec<RuleScript> {
+    let conditions = ConditionsScript {
+        tags: vec!["REST".into()],
+        user_types: vec!["Local".into(), "Directory".into()],
+        idle_s: Some(chance.of_these(&[30, 120, 300])),
+        ..Default::default()
+    };
+    vec![RuleScript { conditions, keep_latest: Some(1 + chance.index(3)), down_to: None }]
 }
 
 fn conditions(chance: &mut Chance) -> ConditionsScript {

@@ -12,7 +12,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | `script` | a life as data |
-//! | `draw`, `chance` | from a seed to a script |
+//! | `draw`, `plots`, `chance` | from a seed to a script |
 //! | `life` | the driver: moves time, and everything in it |
 //! | `world`, `wire`, `disk`, `host` | iLOs and time; the two seams, with all that can go wrong there; the daemon's host |
 //! | `crowd`, `deeds`, `spoil` | those who use the iLOs; who comes at the worst moment; answers that lie |
@@ -32,6 +32,7 @@ mod draw;
 mod host;
 mod life;
 mod oracle;
+mod plots;
 mod script;
 mod shrink;
 mod spoil;

@@ -33,6 +33,9 @@ pub(crate) struct IloScript {
     pub(crate) limit: usize,
     pub(crate) timeout_min: u32,
     pub(crate) clock_offset_s: i64,
+    /// How far the clock of its `Date` headers is ahead of the one of its sessions, which is the same one elsewhere.
+    #[serde(default)]
+    pub(crate) date_ahead_s: i64,
     pub(crate) expand: Expand,
     pub(crate) wrong_password_status: u16,
     pub(crate) table_full_status: u16,
@@ -286,7 +289,7 @@ pub(crate) enum Fault {
     OddToken,
     /// The collection tells another number of members than it has.
     CountLies,
-    /// It says that there is a further page.
+    /// It says that there is a further page, and lacks what may be on that.
     Pages,
     /// A member stands there twice.
     Twice,
@@ -319,6 +322,10 @@ pub(crate) enum Deed {
     Reuse,
     /// The table fills up.
     Fill,
+    /// Somebody else logs in with our account, from our own host.
+    Twin,
+    /// Sessions of ours end, and their ids are given to somebody else.
+    ReuseOurs,
     /// Our own session is ended by somebody.
     EndOurs,
     /// Firmware begins to be flashed, for five minutes.

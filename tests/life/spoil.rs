@@ -128,18 +128,17 @@ fn spoil(spoiled: &mut Spoiled, fault: Fault, on: On, chance: &mut Chance) {
             spoiled.truth.is_vague = true;
         }
         _ if on == On::Collection && response.status() == StatusCode::OK => {
-            let hidden = lie(response, fault, chance);
+            let missing = lie(response, fault, chance);
             if let Some(picture) = &mut spoiled.truth.picture {
                 picture.is_cut = matches!(fault, Fault::CountLies | Fault::Pages | Fault::Twice | Fault::Foreign);
                 picture.is_vague = fault == Fault::Vague && picture.links.is_none();
-                if let Some(hidden) = hidden {
-                    picture.sessions.remove(hidden);
+                for place in missing.iter().rev() {
+                    picture.sessions.remove(*place);
                 }
                 picture.ghosts = usize::from(matches!(fault, Fault::EvilId | Fault::Dangling));
                 picture.links = match (picture.links, fault) {
                     (Some(links), Fault::Dangling) => Some(links + 1),
-                    (Some(links), Fault::Hidden) => Some(links.saturating_sub(1)),
-                    (links, _) => links,
+                    (links, _) => links.map(|links| links - missing.len()),
                 };
             }
         }
@@ -147,9 +146,9 @@ fn spoil(spoiled: &mut Spoiled, fault: Fault, on: On, chance: &mut Chance) {
     }
 }
 
-/// A collection that does not tell the truth about itself; the place of the member that it hides.
-fn lie(response: &mut Response<Bytes>, fault: Fault, chance: &mut Chance) -> Option<usize> {
-    let mut hidden = None;
+/// A collection that does not tell the truth about itself; the places of the members that it lacks.
+fn lie(response: &mut Response<Bytes>, fault: Fault, chance: &mut Chance) -> Vec<usize> {
+    let mut missing = Vec::new();
     rewrite(response, |collection| {
         let Some(members) = collection["Members"].as_array_mut() else { return };
         match fault {
@@ -165,11 +164,13 @@ fn lie(response: &mut Response<Bytes>, fault: Fault, chance: &mut Chance) -> Opt
             Fault::Dangling => members.push(another(2)),
             Fault::Vague => members.iter_mut().for_each(|member| make_vague(member, chance)),
             Fault::Hidden if !members.is_empty() => {
-                let place = chance.index(members.len());
-                members.remove(place);
-                hidden = Some(place);
+                missing.push(chance.index(members.len()));
             }
+            Fault::Pages => missing.extend((0..members.len()).filter(|_| chance.one_in(3))),
             _ => {}
+        }
+        for place in missing.iter().rev() {
+            members.remove(*place);
         }
         let count = members.len() + usize::from(fault == Fault::CountLies);
         collection["Members@odata.count"] = json!(count);
@@ -177,7 +178,7 @@ fn lie(response: &mut Response<Bytes>, fault: Fault, chance: &mut Chance) -> Opt
             collection["Members@odata.nextLink"] = json!(format!("{SESSIONS}?$skip=10"));
         }
     });
-    hidden
+    missing
 }
 
 fn rewrite(response: &mut Response<Bytes>, change: impl FnOnce(&mut Value)) {

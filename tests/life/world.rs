@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use ilo_sim::{Account, Ilo, Moment, Spec, UpdateState};
+use ilo_sim::{Account, Ilo, Moment, Spec, Stamp, UpdateState};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -193,6 +193,15 @@ impl Site {
 
     /// What the iLO answers, by its generation's way with `$expand`.
     pub(crate) fn serve(&mut self, now: Moment, request: &Request<Bytes>) -> ilo_sim::Reply {
+        let mut reply = self.serve_in_time(now, request);
+        if self.script.date_ahead_s != 0 {
+            let shown = Stamp::read(now, self.ilo.spec().clock_offset_s + self.script.date_ahead_s).http_date();
+            reply.response.headers_mut().insert(http::header::DATE, shown.parse().expect("a date"));
+        }
+        reply
+    }
+
+    fn serve_in_time(&mut self, now: Moment, request: &Request<Bytes>) -> ilo_sim::Reply {
         if request.uri().query().is_none() || self.script.expand == Expand::Does {
             return self.ilo.handle(now, US, request);
         }

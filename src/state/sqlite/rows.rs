@@ -26,7 +26,7 @@ pub(super) const SCHEMA: &str = "
 CREATE TABLE held (ilo TEXT PRIMARY KEY, session TEXT NOT NULL, token TEXT NOT NULL, account TEXT NOT NULL,
     host TEXT NOT NULL, port INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;
 CREATE TABLE intents (ilo TEXT NOT NULL, account TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL,
-    from_s INTEGER NOT NULL, to_s INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;
+    from_s INTEGER NOT NULL, to_s INTEGER NOT NULL, answered INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;
 CREATE INDEX intents_by_ilo ON intents (ilo);
 CREATE TABLE former (ilo TEXT NOT NULL, session TEXT NOT NULL, account TEXT NOT NULL, host TEXT NOT NULL,
     port INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;
@@ -58,8 +58,8 @@ pub(super) fn save(db: &Connection, ilo: &IloName, memory: &Memory) -> rusqlite:
         let (session, account) = (session.to_string(), account.to_string());
         put(db, "held", &[&ilo, &session, &token.reveal(), &account, &authority.host, &authority.port])?;
     }
-    for Intent { account, authority: Authority { host, port }, from, to } in &memory.intents {
-        put(db, "intents", &[&ilo, &account.to_string(), host, port, &from.unix_s(), &to.unix_s()])?;
+    for Intent { account, authority: Authority { host, port }, from, to, answered } in &memory.intents {
+        put(db, "intents", &[&ilo, &account.to_string(), host, port, &from.unix_s(), &to.unix_s(), answered])?;
     }
     for Former { session, account, authority: Authority { host, port } } in &memory.former {
         put(db, "former", &[&ilo, &session.to_string(), &account.to_string(), host, port])?;
@@ -226,7 +226,8 @@ impl Remembered {
         })?;
         read.each(db, "intents", |row, memory| {
             let [from, to] = [row.number(4)?, row.number(5)?].map(Timestamp::from_unix_s);
-            let intent = Intent { account: Owner::new(&row.text(1)?), authority: row.authority(2)?, from, to };
+            let (account, authority, answered) = (Owner::new(&row.text(1)?), row.authority(2)?, row.number(6)? != 0);
+            let intent = Intent { account, authority, from, to, answered };
             memory.intents.push(Some(intent).filter(Intent::is_sound)?);
             Some(())
         })?;

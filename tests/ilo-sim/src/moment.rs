@@ -77,7 +77,7 @@ impl Stamp {
     /// What a clock that is `offset_s` seconds ahead of true time (behind it, if negative) shows.
     ///
     /// No iLO shows a time before 1970, so earlier readings stand at the epoch.
-    pub(crate) fn read(now: Moment, offset_s: i64) -> Self {
+    pub fn read(now: Moment, offset_s: i64) -> Self {
         let true_s = i64::try_from(now.0 / 1000).unwrap_or(Self::LAST);
         Self(true_s.saturating_add(offset_s).clamp(0, Self::LAST))
     }
@@ -93,7 +93,7 @@ impl Stamp {
     }
 
     /// The form of an HTTP `Date` header.
-    pub(crate) fn http_date(self) -> String {
+    pub fn http_date(self) -> String {
         // A stamp is clamped to the years that RFC 9110 can write, so the default is never taken.
         rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&self.timestamp()).unwrap_or_default()
     }

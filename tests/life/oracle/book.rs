@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ilo_sim::{Moment, Session, SessionId, Stamp};
 
+use crate::world::{OURS, US};
+
 /// Whoever a whole table leaves out for so long is gone, for all that anybody can tell.
 const HIDDEN_FOR_GOOD: Duration = Duration::from_secs(600);
 
@@ -69,6 +71,8 @@ pub(super) struct Book {
     pub(super) ending: Option<(SessionId, Moment, bool)>,
     /// The numbers of the rules by which this visit ended somebody.
     pub(super) ended_by: Vec<usize>,
+    /// Sessions of our account and origin that were told together with a lost one of ours from the same second.
+    pub(super) twins: BTreeSet<SessionId>,
     seen: BTreeMap<SessionId, Seen>,
     /// Links that are still to be asked for, and those that were.
     links_left: usize,
@@ -152,7 +156,7 @@ impl Book {
         self.links_left = picture.links.unwrap_or(0);
         self.read.clear();
         if picture.links.is_none() {
-            picture.sessions.iter().for_each(|session| see(&mut self.seen, session));
+            self.sees_all(&picture.sessions, picture.is_cut, picture.is_vague);
         }
         self.picture = Some(picture);
     }
@@ -170,7 +174,32 @@ impl Book {
         self.read.extend(session.cloned());
         self.links_left -= 1;
         if self.links_left == 0 {
-            self.read.drain(..).for_each(|session| see(&mut self.seen, &session));
+            let read = std::mem::take(&mut self.read);
+            let is_cut = self.picture.as_ref().is_none_or(|picture| picture.is_cut);
+            let is_vague = read.iter().any(|session| self.vague.contains(&session.id));
+            self.sees_all(&read, is_cut, is_vague);
+        }
+    }
+
+    /// Who is on, one by one.
+    fn sees_all(&mut self, sessions: &[Session], is_cut: bool, is_vague: bool) {
+        sessions.iter().for_each(|session| see(&mut self.seen, session));
+        if is_cut {
+            return;
+        }
+        let is_stranger =
+            |session: &&Session| session.owner == OURS && session.origin == US && !self.ours.contains_key(&session.id);
+        let strangers: Vec<&Session> = sessions.iter().filter(is_stranger).collect();
+        for stranger in strangers {
+            let is_there = |id: &SessionId| sessions.iter().any(|session| session.id == *id);
+            let lost = self.ours.iter_mut().filter(|(id, ours)| ours.is_excused && is_there(id));
+            for (_, ours) in lost.filter(|(_, ours)| ours.login == stranger.login) {
+                // Which of the two is ours nobody can tell, now or later.
+                ours.is_unprovable = true;
+                if !is_vague {
+                    self.twins.insert(stranger.id.clone());
+                }
+            }
         }
     }
 

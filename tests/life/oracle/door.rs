@@ -67,7 +67,7 @@ impl Oracle {
     /// A login leaves the host.
     pub(super) fn logs_in(&mut self, now: Moment, number: usize, site: &Site) {
         self.counts.logins += 1;
-        let shown_s = site.ilo.clock(now).epoch_s();
+        let shown_s = site.ilo.clock(now).epoch_s() + site.script.date_ahead_s;
         let was_set = self.books[number].clock_set.is_some_and(|set| now.since(set) < Duration::from_secs(120));
         if !was_set && !self.records.intends(&host(number), shown_s) {
             self.breaks("rule 2", format!("a login to ilo-{number:02} that the state knows nothing of"));
@@ -99,7 +99,8 @@ impl Oracle {
         self.books[number].ours.insert(id.clone(), ours);
         let alive: Vec<&Ours> = self.ours_alive(now, number, site).map(|(ours, _)| ours).collect();
         let (all, excused) = (alive.len(), alive.iter().filter(|ours| ours.is_excused).count());
-        if all > excused + 1 || all > OURS_MAX && !self.is_mixed_up() {
+        let provable = alive.iter().filter(|ours| !ours.is_unprovable).count();
+        if all > excused + 1 || provable > OURS_MAX && !self.is_mixed_up() {
             self.breaks("I7", format!("{all} sessions of ours on ilo-{number:02}, of which {excused} may be lost"));
         }
     }
@@ -140,7 +141,8 @@ impl Oracle {
     /// Everything of ours that is in a table must be known to the state: held, or lost and provable.
     pub(super) fn nothing_leaks(&mut self, now: Moment, number: usize, site: &Site, memories: &[Memory]) {
         let unknown = self.ours_alive(now, number, site).find(|(ours, session)| {
-            !ours.is_unprovable && !memories.iter().any(|memory| knows(memory, &host(number), session))
+            !ours.is_unprovable
+                && !memories.iter().any(|memory| knows(memory, &host(number), session, site.script.date_ahead_s))
         });
         if let Some(id) = unknown.map(|(_, session)| session.id.clone()) {
             self.breaks("rule 2", format!("{id} of ours is on ilo-{number:02}, and the state knows nothing of it"));
@@ -149,8 +151,8 @@ impl Oracle {
 }
 
 /// Whether what is remembered tells that a session is ours.
-fn knows(memory: &Memory, host: &str, session: &Session) -> bool {
-    let (id, shown_s) = (session.id.as_str(), session.login_shown.epoch_s());
+fn knows(memory: &Memory, host: &str, session: &Session, date_ahead_s: i64) -> bool {
+    let (id, shown_s) = (session.id.as_str(), session.login_shown.epoch_s() + date_ahead_s);
     memory.held.as_ref().is_some_and(|held| held.session.to_string() == id)
         || memory.former.iter().any(|former| former.session.to_string() == id)
         || memory.intents.iter().any(|intent| {

@@ -6,10 +6,14 @@ use ilo_sim::{Moment, Session, SessionId};
 
 use super::truth::{self, Case};
 use super::{InForce, Oracle};
-use crate::world::{OURS, Site};
+use crate::script::host;
+use crate::world::{OURS, Site, US};
 
 /// The longest from asking for the last look to sending the DELETE.
 const LOOK_TO_DELETE: Duration = Duration::from_secs(2);
+
+/// Times that are later than now by so much are wrong: whoever sets a clock by hand may be two minutes off.
+const TOLERATED: Duration = Duration::from_secs(130);
 
 impl Oracle {
     /// A DELETE leaves the host.
@@ -23,10 +27,18 @@ impl Oracle {
         if ours {
             return;
         }
+        // A login of ours was lost in the very second of theirs, and left no session that was told: that is no news.
+        let book = &self.books[number];
+        let told = book.picture.as_ref().filter(|picture| !picture.is_cut);
+        let told = told.and_then(|picture| picture.sessions.iter().find(|session| session.id == *id));
+        if told.is_some_and(|told| told.owner == OURS && told.origin == US && !book.twins.contains(id)) {
+            self.counts.raced += 1;
+            return;
+        }
         if truly.is_some_and(|session| session.owner.eq_ignore_ascii_case(OURS)) {
             return self.breaks("rule 1", format!("{id} is of our account, and not a stray of ours"));
         }
-        if let Err((rule, what)) = self.ends_others(now, number, id) {
+        if let Err((rule, what)) = self.ends_others(now, number, site, id) {
             self.breaks(rule, format!("DELETE of {id} on ilo-{number:02}: {what}"));
         }
     }
@@ -44,7 +56,13 @@ impl Oracle {
         }
     }
 
-    fn ends_others(&mut self, now: Moment, number: usize, id: &SessionId) -> Result<(), (&'static str, String)> {
+    fn ends_others(
+        &mut self,
+        now: Moment,
+        number: usize,
+        site: &Site,
+        id: &SessionId,
+    ) -> Result<(), (&'static str, String)> {
         let broken = |rule, what: &str| Err((rule, what.to_owned()));
         let book = &mut self.books[number];
         // A look is good for one DELETE.
@@ -76,7 +94,24 @@ impl Oracle {
         };
         self.books[number].ended_by.push(rule);
         self.within_caps(now, number, &picture)?;
-        self.lets_go(now, number, &picture, &look.session)
+        let is_blind = !self.from_the_future(number, site, &picture);
+        self.lets_go(now, number, &picture, (&look.session, is_blind))
+    }
+
+    /// Whether somebody shows a time that is still to come, where nobody has seen the clock go back: then no time
+    /// there is sound, and everybody can know.
+    fn from_the_future(&self, number: usize, site: &Site, picture: &super::Picture) -> bool {
+        let book = &self.books[number];
+        let is_unseen = book.clock_set == book.blind_until && book.first_told_at > book.clock_set;
+        let Some(set) = book.blind_until.filter(|_| is_unseen && book.host_set.is_none() && !book.is_doubted) else {
+            return false;
+        };
+        let latest_s = site.ilo.clock(picture.at).epoch_s() + i64::try_from(TOLERATED.as_secs()).unwrap_or(i64::MAX);
+        picture.sessions.iter().any(|session| {
+            session.login <= set
+                && session.login_shown.max(session.access_shown).epoch_s() > latest_s
+                && !self.records.suspects(&host(number), &session.id)
+        })
     }
 
     /// One of the configurations that may be in force lets it go, by true times.
@@ -85,7 +120,7 @@ impl Oracle {
         now: Moment,
         number: usize,
         picture: &super::Picture,
-        session: &Session,
+        (session, is_blind): (&Session, bool),
     ) -> Result<(), (&'static str, String)> {
         let case = Case {
             picture,
@@ -94,7 +129,7 @@ impl Oracle {
             host_ahead_s: self.host_ahead_s,
             longest_gap: self.books[number].longest_gap(&session.id),
             ended_by: &self.books[number].ended_by,
-            blind_until: self.books[number].blind_until,
+            blind_until: self.books[number].blind_until.filter(|_| is_blind),
             refused_full: self.books[number].refused_full.is_some(),
             is_clock_moved: self.books[number].is_moved(),
         };

@@ -128,6 +128,9 @@ impl Oracle {
         self.records.forget_events();
         self.in_force(now, config, observes);
         self.books.iter_mut().for_each(|book| book.has_left = false);
+        // By a clock that was set since, nobody can tell whether a deletion is a minute old.
+        let set = self.books.iter().filter_map(|book| book.host_set).max();
+        self.ended.retain(|(at, _)| set.is_none_or(|set| *at > set));
     }
 
     /// Another configuration is in force from now on.

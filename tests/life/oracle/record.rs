@@ -60,6 +60,14 @@ impl Records {
         })
     }
 
+    /// Whether the state remembers a session there as one of another clock.
+    pub(super) fn suspects(&self, host: &str, id: &SessionId) -> bool {
+        self.memories.values().any(|memory| {
+            memory.place.as_ref().is_some_and(|place| place.host == host)
+                && memory.suspects.iter().any(|suspect| suspect.to_string() == id.as_str())
+        })
+    }
+
     /// A DELETE got its answer.
     pub(super) fn answered(&mut self, ilo: usize, status: u16) {
         if let Some(id) = self.under_way.remove(&ilo)

@@ -107,6 +107,11 @@ fn spared_by_nature(case: &Case<'_>) -> Verdict {
 /// Whether a protection certainly covers it. It may cover more.
 fn covers(case: &Case<'_>, asked: &ConditionsScript) -> bool {
     let session = case.session;
+    // Who was there when a clock was set unseen has no age that anybody could know.
+    if (asked.age_s.is_some() || asked.idle_s.is_some()) && case.blind_until.is_some_and(|until| session.login <= until)
+    {
+        return false;
+    }
     let is_any = |list: &Vec<String>, value: &String| list.is_empty() || list.contains(value);
     asked.owner.as_ref().is_none_or(|glob| fits(glob, &session.owner))
         && asked.origin.as_ref().is_none_or(|net| holds(net, session.origin))
@@ -239,6 +244,19 @@ pub(super) struct Duty<'a> {
     pub(super) margin: Duration,
 }
 
+impl Duty<'_> {
+    /// How many of the same client were used later, beyond any doubt.
+    fn surely_later(&self) -> usize {
+        let is_later = |other: &&Session| {
+            other.owner.eq_ignore_ascii_case(&self.session.owner)
+                && other.origin == self.session.origin
+                && other.tag == self.session.tag
+                && other.access.since(self.session.access) > Duration::from_secs(2)
+        };
+        self.picture.sessions.iter().filter(is_later).count()
+    }
+}
+
 /// The number of the rule by which a session must be gone, beyond any doubt.
 pub(super) fn must_go(duty: &Duty<'_>, group: &GroupScript) -> Option<usize> {
     let Duty { picture, session, .. } = *duty;
@@ -273,8 +291,9 @@ pub(super) fn must_go(duty: &Duty<'_>, group: &GroupScript) -> Option<usize> {
         if !names {
             continue;
         }
-        // What decides by room or order may decide to keep it.
-        if asked.when.is_some() || rule.keep_latest.is_some() || rule.down_to.is_some() {
+        // What decides by room may decide to keep it, and so may the order, unless enough others are surely later.
+        let is_kept = |kept: usize| !all_times || case.stands_still() || duty.surely_later() < kept;
+        if asked.when.is_some() || rule.down_to.is_some() || rule.keep_latest.is_some_and(is_kept) {
             return None;
         }
         let superseded = |other: &&Session| {

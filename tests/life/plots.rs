@@ -1,0 +1,64 @@
+//! Misfortunes that belong together: single ones would meet like this once in a million lives.
+
+use crate::chance::Chance;
+use crate::script::{Act, ConfigScript, CrashAt, Deed, Fault, IloScript, On, What};
+
+/// Lays some of them for one iLO.
+pub(crate) fn lay(seed: u64, ilo: usize, calm_at_s: u64, acts: &mut Vec<Act>) {
+    let mut chance = Chance::of(seed, "plots", ilo as u64);
+    for _ in 0..chance.index(3) {
+        let at_ms = chance.below(calm_at_s * 1000);
+        let plot = match chance.index(6) {
+            0..=2 => twin(ilo, &mut chance),
+            3 | 4 => heir(ilo),
+            _ => away(ilo, &mut chance),
+        };
+        acts.extend(plot.into_iter().map(|(later_s, what)| Act { at_ms: at_ms + later_s * 1000, what }));
+    }
+}
+
+fn refused(ilo: usize) -> What {
+    let fault = Fault::Status { status: 401, retry_after_s: None };
+    What::Meet { ilo, on: On::Collection, fault, times: 1 }
+}
+
+/// We log in, and the answer is lost; somebody else logs in with our account in the same second; and of the table
+/// only a part is told.
+fn twin(ilo: usize, chance: &mut Chance) -> Vec<(u64, What)> {
+    vec![
+        (0, refused(ilo)),
+        (0, What::Meet { ilo, on: On::Login, fault: Fault::ResetAfter, times: 1 }),
+        (0, What::Between { ilo, on: On::Login, deed: Deed::Twin, times: 1 }),
+        (0, What::Meet { ilo, on: On::Collection, fault: Fault::Pages, times: chance.of_these(&[1, 3, 9]) }),
+    ]
+}
+
+/// Our session is refused, so that we make another; it ends, and somebody else gets its id.
+fn heir(ilo: usize) -> Vec<(u64, What)> {
+    vec![(0, refused(ilo)), (0, What::Between { ilo, on: On::Login, deed: Deed::ReuseOurs, times: 1 })]
+}
+
+/// While nobody looks, a clock jumps.
+fn away(ilo: usize, chance: &mut Chance) -> Vec<(u64, What)> {
+    let offset_s = chance.of_these(&[3600, -3600, 600, 86_400]);
+    vec![(0, What::Crash { at: CrashAt::Now, down_s: 60 }), (30, What::Clock { ilo, offset_s })]
+}
+
+/// Some iLOs are configured later. Before anybody looks, the clock of such a one goes too far and half the way back.
+pub(crate) fn come_late(seed: u64, calm_at_s: u64, ilos: &[IloScript], config: &mut ConfigScript, acts: &mut Vec<Act>) {
+    let mut chance = Chance::of(seed, "come late", 0);
+    if !chance.one_in(8) {
+        return;
+    }
+    let (all, ilo) = (config.clone(), chance.index(ilos.len()));
+    config.members[ilo] = None;
+    let at_ms = chance.within((calm_at_s * 400, calm_at_s * 700));
+    acts.push(Act { at_ms, what: What::Reload { config: Box::new(all) } });
+    if chance.one_in(2) {
+        let (far_s, back_s) = chance.of_these(&[(7200, 3600), (3600, 1800), (86_400, 3600)]);
+        let right_s = ilos[ilo].clock_offset_s;
+        let mut clock = |at_ms: u64, offset_s: i64| acts.push(Act { at_ms, what: What::Clock { ilo, offset_s } });
+        clock(at_ms - calm_at_s * 200, right_s + far_s);
+        clock(at_ms - chance.within((10_000, calm_at_s * 100)), right_s + far_s - back_s);
+    }
+}
