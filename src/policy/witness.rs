@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::session::{Extent, Observation, SessionId};
+use crate::session::{Extent, Observation, Session, SessionId};
 use crate::time::Timestamp;
 
 /// How many of its longest gaps a session must be idle for before it may go.
@@ -23,6 +23,7 @@ pub struct Witness {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Watched {
+    login: Option<Timestamp>,
     access: Option<Timestamp>,
     /// When we first saw its access time at this value.
     since: Duration,
@@ -37,9 +38,19 @@ impl Witness {
             self.looked_at = seen.clock.now().or(self.looked_at);
         }
         for session in &seen.sessions {
-            let new = || Watched { access: session.access, since: now, longest_gap: None };
+            let new = || Watched { login: session.login, access: session.access, since: now, longest_gap: None };
             let watched = self.watched.entry(session.id.clone()).or_insert_with(new);
-            if watched.access == session.access {
+            // An id that is given again tells of somebody else.
+            if session.login.is_some() && watched.login.is_some() && watched.login != session.login {
+                *watched = new();
+                continue;
+            }
+            // What is not told today has not moved, for all that we know; it is told again, and then we see.
+            if watched.access == session.access || session.access.is_none() {
+                continue;
+            }
+            if watched.access.is_none() {
+                *watched = new();
                 continue;
             }
             // There may have been more accesses between these two, so the iLO's reading is no shorter than any
@@ -63,8 +74,9 @@ impl Witness {
     }
 
     /// Whether a session was there then.
-    pub fn knows(&self, id: &SessionId) -> bool {
-        self.watched.contains_key(id)
+    pub fn knows(&self, session: &Session) -> bool {
+        let same = |watched: &Watched| watched.login.is_none() || watched.login == session.login;
+        self.watched.get(&session.id).is_some_and(same)
     }
 
     /// The longest time between two moves of a session's access time that we saw.

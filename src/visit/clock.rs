@@ -10,7 +10,7 @@ use crate::session::{Clock, Session, SessionId};
 use crate::time::Timestamp;
 
 /// Times that agree within this can be true together: who sets an iLO's clock by hand may be minutes off.
-const TOLERANCE: Duration = Duration::from_secs(120);
+pub(super) const TOLERANCE: Duration = Duration::from_secs(120);
 
 /// A change of the clock that is not worth a write: clocks drift by less between two visits.
 pub(super) const DRIFT_S: u64 = 2;

@@ -31,7 +31,7 @@ use crate::redfish::{Ilo, IloError, Patience, Peer, Transport};
 use crate::session::{Observation, Owner, SessionId};
 use crate::settings::{Fingerprint, Mode, Settings, Target};
 use crate::state::{Intent, Memory, State, Unwritable};
-use crate::time::HostClock;
+use crate::time::{HostClock, Timestamp};
 
 /// What is in force now. A visit asks it again before each DELETE.
 #[derive(Clone)]
@@ -83,6 +83,8 @@ pub struct Notes {
     /// What the host's clock showed when the loop began, reckoned back at the last whole observation. It changes
     /// only where that clock steps.
     host_zero_s: Option<i64>,
+    /// The iLO's date at the last look at the whole table, sound or not.
+    date: Option<Timestamp>,
     /// Proofs of our own sessions that mean nobody any more.
     unseen: strays::Unseen,
 }

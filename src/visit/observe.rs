@@ -57,6 +57,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         // A part of the table does not tell who was there when the clock jumped, nor who is gone.
         if extent == Extent::Whole {
             self.learn(&judgement, &answered, now, &sessions);
+            self.notes.date = now.or(self.notes.date);
         }
         let shown = own.and_then(|own| own.owner);
         let accounts = [Some(self.account()), Some(held.account.clone()), shown].into_iter().flatten().collect();
@@ -175,7 +176,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             self.memory.intents.retain(|intent| intent.authority != *here || date.is_some_and(|now| now > intent.to));
         } else {
             self.memory.suspects.retain(|id| sessions.iter().any(|session| session.id == *id));
-            let strangers = sessions.iter().filter(|session| self.is_of_another_clock(session));
+            let strangers = sessions.iter().filter(|session| self.is_of_another_clock(session, date));
             let strangers: Vec<_> = strangers.map(|session| session.id.clone()).collect();
             self.memory.suspects.extend(strangers);
         }
@@ -186,14 +187,23 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 
     /// Whether a session claims to be older than our last look at the whole table, where it was not: it logged in
     /// while the clock stood elsewhere. After a reset an iLO may have the time of its battery, or of 2001, until the
-    /// network tells it better; who logs in meanwhile looks idle for hours, or years, from then on.
-    fn is_of_another_clock(&self, session: &Session) -> bool {
+    /// network tells it better; who logs in meanwhile looks idle for hours, or years, from then on. Or it claims to be
+    /// younger than the last look, where it was: then it was from the future, and seems to log in now, hours late.
+    fn is_of_another_clock(&self, session: &Session, date: Option<Timestamp>) -> bool {
         let (looked_at, was_there) = match self.notes.witness.looked_at() {
-            Some(looked_at) => (Some(looked_at), self.notes.witness.knows(&session.id)),
+            Some(looked_at) => (Some(looked_at), self.notes.witness.knows(session)),
             None => (self.memory.looked_at, self.memory.known.contains(&session.id)),
         };
+        if self.memory.suspects.contains(&session.id) {
+            return false;
+        }
+        let was_to_come = |login: Timestamp| self.notes.date.is_some_and(|then| then.plus(READINGS) < login);
+        let is_here = |login: Timestamp| date.is_some_and(|now| login <= now.plus(clock::TOLERANCE));
+        if self.notes.witness.knows(session) && session.login.is_some_and(was_to_come) {
+            return session.login.is_some_and(is_here);
+        }
         let is_older = looked_at.zip(session.login).is_some_and(|(looked_at, login)| login.plus(READINGS) < looked_at);
-        is_older && !was_there && !self.memory.suspects.contains(&session.id)
+        is_older && !was_there
     }
 
     /// For the next start; now and then is enough.

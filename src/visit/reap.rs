@@ -12,6 +12,7 @@ use crate::redfish::{Ended, Flashing, Transport};
 use crate::session::{Observation, Session};
 use crate::settings::Mode;
 use crate::state::{Held, Record, RecordId, Settled, State};
+use crate::time::Timestamp;
 
 /// From asking for the look to the DELETE. What is older proves nothing: its owner may have come back, also
 /// while the answer was on its way.
@@ -19,6 +20,14 @@ const LOOK_TO_DELETE: Duration = Duration::from_secs(2);
 
 /// The part of it that a new connection may take. The iLO may have closed the one that the look came over.
 const SWIFT_CONNECT: Duration = Duration::from_secs(1);
+
+/// When the last look at a session was asked for: by a clock that stands still while the host sleeps, and by one that
+/// does not.
+#[derive(Clone, Copy)]
+struct Looked {
+    at: Instant,
+    host_now: Timestamp,
+}
 
 /// How one session of the plan ended, for the rest of the plan.
 enum Next {
@@ -37,8 +46,9 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     pub(super) async fn reap(&mut self, seen: Observation, plan: Plan, may_end: bool) -> Visit {
         let armed = self.world.in_force.borrow().arm(&self.target);
         let mode = if armed.is_some() { Mode::Enforce } else { Mode::Observe };
-        let mut visit =
-            Visit { held_back: plan.held_back.clone(), seen, plan, mode, fates: Vec::new(), cut_short: None };
+        // Where our account may not end anybody, it is not a cap that holds anybody back.
+        let held_back = if may_end { plan.held_back.clone() } else { Vec::new() };
+        let mut visit = Visit { held_back, seen, plan, mode, fates: Vec::new(), cut_short: None };
         let (Some(armed), Some(held)) = (armed.filter(|_| may_end), self.memory.held.clone()) else { return visit };
         if !visit.plan.doomed().is_empty() {
             self.end_all(&armed, &held, &mut visit).await;
@@ -93,7 +103,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             }
         };
         let planned = &doomed.case().session;
-        let looked = Instant::now();
+        let looked = Looked { at: Instant::now(), host_now: self.world.clock.now() };
         let look = self.ilo.swift(SWIFT_CONNECT).session(&held.token, &planned.id).await;
         let next = match look {
             Ok(None) => Next::GoOn(Fate::Spared(String::from("it was gone before we came"))),
@@ -127,8 +137,10 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         (!lets_go).then(|| String::from("the policy in force now keeps it"))
     }
 
-    async fn delete(&mut self, _armed: &Armed, held: &Held, planned: &Session, looked: Instant) -> Next {
-        if looked.elapsed() + SWIFT_CONNECT > LOOK_TO_DELETE {
+    async fn delete(&mut self, _armed: &Armed, held: &Held, planned: &Session, looked: Looked) -> Next {
+        // The host may have slept since; a step of its clock looks the same.
+        let slept = self.world.clock.now().distance(looked.host_now) > LOOK_TO_DELETE;
+        if slept || looked.at.elapsed() + SWIFT_CONNECT > LOOK_TO_DELETE {
             return Next::GoOn(Fate::Spared(String::from("too much time had passed since it was looked at")));
         }
         // The in-force caps of this moment; taken last, so that what is spared costs nothing.

@@ -1,5 +1,6 @@
 //! What was seen long ago, or in part, or on a clock that is no more, proves nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -63,6 +64,49 @@ fn a_look_that_took_long_ends_nobody() {
         world.run(300).await;
         assert!(world.lives("r1", &back), "{}", world.story());
         assert!(!world.heard("session.spared").is_empty());
+    });
+}
+
+/// A host that sleeps between look and DELETE wakes up long after the look.
+#[test]
+fn a_look_from_before_the_host_slept_ends_nobody() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        let back = world.leaked("r1", "svc-backup", 1200);
+        let (id, ahead_s) = (back.clone(), Arc::clone(&world.host_ahead_s));
+        world.after(move |request, _| {
+            if is_look(request, &id) {
+                ahead_s.fetch_add(3600, std::sync::atomic::Ordering::Relaxed);
+            }
+            Duration::ZERO
+        });
+        world.run(20).await;
+        assert!(world.lives("r1", &back), "{}", world.story());
+        assert!(!world.heard("session.spared").is_empty());
+    });
+}
+
+/// A clock that was an hour ahead for a moment: who logged in then seems to log in an hour later, which is no news
+/// about anybody else.
+#[test]
+fn whoever_logged_in_from_the_future_supersedes_nobody() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        world.policy(|policy| {
+            policy.reap = vec![rule("superseded", |asked| {
+                (asked.superseded, asked.idle) = (true, Some(Duration::from_secs(30)));
+            })];
+        });
+        world.sky.ilo("r1").set_clock_offset(3600);
+        world.leaked("r1", "alice", 0);
+        world.pass_ms(10).await;
+        world.sky.ilo("r1").set_clock_offset(0);
+        let running = world.start();
+        world.pass(3500).await;
+        let live = world.leaked("r1", "alice", 0);
+        world.pass(300).await;
+        assert!(world.lives("r1", &live), "{}", world.story());
+        world.stop(running).await;
     });
 }
 

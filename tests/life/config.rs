@@ -12,7 +12,7 @@ use ilo_reaper::settings::{
 use ilo_reaper::time::Timestamp;
 
 use crate::script::{ConditionsScript, ConfigScript, GroupScript, RuleScript, host};
-use crate::world::{BEGIN_S, OURS};
+use crate::world::{ACCOUNTS, BEGIN_S};
 
 pub(crate) fn settings(script: &ConfigScript) -> Arc<Settings> {
     let seconds = Duration::from_secs;
@@ -84,8 +84,8 @@ impl Group {
         };
         Self {
             credential: Arc::new(Credential {
-                id: CredentialId(format!("{OURS} ({name})")),
-                username: OURS.to_owned(),
+                id: CredentialId(format!("{} ({name})", ACCOUNTS[script.account])),
+                username: ACCOUNTS[script.account].to_owned(),
                 password: Secret::new(password(script.password)),
             }),
             name,

@@ -7,7 +7,7 @@ use http::Request;
 use ilo_sim::{Moment, SessionId, SessionSpec};
 
 use crate::script::Deed;
-use crate::world::{Inner, OURS, Site, US};
+use crate::world::{ACCOUNTS, Inner, OURS, Site, US};
 
 /// Who takes what becomes free.
 const STRANGER: &str = "carol";
@@ -18,7 +18,7 @@ pub(crate) fn happen(inner: &mut Inner, now: Moment, number: usize, request: &Re
     let path = request.uri().path().trim_end_matches('/');
     let id = SessionId::from(path.rsplit('/').next().unwrap_or_default());
     let site = &mut inner.sites[number];
-    let is_theirs = |id: &SessionId| site.ilo.session(id, now).is_some_and(|session| session.owner != OURS);
+    let is_theirs = |id: &SessionId| site.ilo.session(id, now).is_some_and(|session| !is_ours(&session.owner));
     match deed {
         Deed::Use if is_theirs(&id) => {
             site.ilo.touch(&id, now);
@@ -26,7 +26,7 @@ pub(crate) fn happen(inner: &mut Inner, now: Moment, number: usize, request: &Re
         }
         Deed::Use => {
             let all: Vec<SessionId> =
-                site.ilo.sessions(now).filter(|one| one.owner != OURS).map(|one| one.id.clone()).collect();
+                site.ilo.sessions(now).filter(|one| !is_ours(&one.owner)).map(|one| one.id.clone()).collect();
             for id in all {
                 site.ilo.touch(&id, now);
             }
@@ -66,5 +66,9 @@ pub(crate) fn happen(inner: &mut Inner, now: Moment, number: usize, request: &Re
 }
 
 fn ours(site: &Site, now: Moment) -> Vec<SessionId> {
-    site.ilo.sessions(now).filter(|one| one.owner == OURS).map(|one| one.id.clone()).collect()
+    site.ilo.sessions(now).filter(|one| is_ours(&one.owner)).map(|one| one.id.clone()).collect()
+}
+
+fn is_ours(owner: &str) -> bool {
+    ACCOUNTS.contains(&owner)
 }

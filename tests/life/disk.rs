@@ -65,14 +65,15 @@ impl State for Disk {
 
     async fn record(&self, record: &Record) -> Result<RecordId, Unwritable> {
         self.count();
-        let id = self.model.record(record).await?;
+        let id = self.model.record(record).await.inspect_err(|_| self.read_along(crate::oracle::Oracle::refused))?;
         self.read_along(|oracle| oracle.recorded(id, record));
         Ok(id)
     }
 
     async fn settle(&self, id: RecordId, settled: Settled) -> Result<(), Unwritable> {
         self.count();
-        self.model.settle(id, settled.clone()).await?;
+        let settling = self.model.settle(id, settled.clone()).await;
+        settling.inspect_err(|_| self.read_along(crate::oracle::Oracle::refused))?;
         self.read_along(|oracle| oracle.settled(id, &settled));
         Ok(())
     }

@@ -64,6 +64,8 @@ fn ilo(seed: u64, number: usize) -> IloScript {
         boot_s: chance.of_these(&[0, 30, 120]),
         way_ms: way,
         is_operator: chance.one_in(30),
+        admits_late: Chance::of(seed, "late", number as u64).one_in(2),
+        is_dead: Chance::of(seed, "dead rack", 0).one_in(10) && Chance::of(seed, "dead", number as u64).one_in(2),
     }
 }
 
@@ -98,6 +100,7 @@ fn group(seed: u64, number: u64) -> GroupScript {
     GroupScript {
         enforces: !chance.one_in(6),
         password: 0,
+        account: 0,
         is_pinned: chance.one_in(2),
         protect: (0..protects).map(|_| protect(&mut chance)).collect(),
         reap: match chance.index(12) {
@@ -416,7 +419,8 @@ fn altered(config: &ConfigScript, chance: &mut Chance, mixes: bool) -> ConfigScr
     for _ in 0..=chance.index(2) {
         let group = chance.index(config.groups.len());
         let member = chance.index(config.members.len());
-        match chance.index(9) {
+        match chance.index(10) {
+            9 => config.groups[group].account ^= 1,
             0 => config.groups[group].enforces ^= true,
             1 => config.groups[group].protect.push(protect(chance)),
             2 => config.groups[group].reap = (0..=chance.index(2)).map(|_| rule(chance)).collect(),

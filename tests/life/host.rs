@@ -15,7 +15,7 @@ use crate::disk::Disk;
 use crate::script::ConfigScript;
 use crate::trail::Step;
 use crate::wire::Wire;
-use crate::world::World;
+use crate::world::{Inner, World};
 
 /// The host.
 pub(crate) struct Host {
@@ -119,7 +119,11 @@ impl Host {
     pub(crate) fn rest(&mut self) {
         self.running = None;
         self.is_stopping = false;
-        self.world.lock().alive = None;
+        let mut inner = self.world.lock();
+        inner.alive = None;
+        let now = self.world.now(&inner);
+        let Inner { oracle, sites, .. } = &mut *inner;
+        oracle.has_stopped(now, sites);
     }
 
     /// It is killed, or already dead: nothing more is done.

@@ -12,7 +12,7 @@ use crate::host::Host;
 use crate::oracle::{Broken, Counts};
 use crate::script::{Act, ConfigScript, Deed, Script, What};
 use crate::trail::Step;
-use crate::world::{Due, Inner, OURS, World};
+use crate::world::{Due, Inner, World};
 
 /// What came of a life.
 pub(crate) struct Ended {
@@ -321,7 +321,13 @@ impl<'a> Driver<'a> {
                 self.plan_in(Duration::from_secs(for_s), Task::Recertified(ilo));
             }
             What::Password { ilo, number } => {
-                self.world.lock().sites[ilo].ilo.set_password(OURS, config::password(number));
+                self.world.lock().sites[ilo].set_password(&config::password(number));
+            }
+            What::Guess { ilo, times } => {
+                let mut inner = self.world.lock();
+                let now = self.world.now(&inner);
+                (0..times).for_each(|_| inner.sites[ilo].guess(now));
+                inner.oracle.guessed(now, ilo);
             }
             What::Timeout { ilo, minutes } => self.world.lock().sites[ilo].ilo.set_session_timeout(minutes),
             _ => {}
@@ -354,7 +360,7 @@ impl<'a> Driver<'a> {
                 site.flash(false);
                 let name = config.places.iter().position(|place| *place == number);
                 if let Some(group) = name.and_then(|name| config.members[name]) {
-                    site.ilo.set_password(OURS, config::password(config.groups[group].password));
+                    site.set_password(&config::password(config.groups[group].password));
                 }
             }
         }

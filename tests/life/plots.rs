@@ -8,9 +8,11 @@ pub(crate) fn lay(seed: u64, ilo: usize, calm_at_s: u64, acts: &mut Vec<Act>) {
     let mut chance = Chance::of(seed, "plots", ilo as u64);
     for _ in 0..chance.index(3) {
         let at_ms = chance.below(calm_at_s * 1000);
-        let plot = match chance.index(6) {
+        let plot = match chance.index(10) {
             0..=2 => twin(ilo, &mut chance),
             3 | 4 => heir(ilo),
+            5 | 6 => guessed(ilo, &mut chance),
+            7 | 8 => slow_looks(ilo, &mut chance),
             _ => away(ilo, &mut chance),
         };
         acts.extend(plot.into_iter().map(|(later_s, what)| Act { at_ms: at_ms + later_s * 1000, what }));
@@ -36,6 +38,19 @@ fn twin(ilo: usize, chance: &mut Chance) -> Vec<(u64, What)> {
 /// Our session is refused, so that we make another; it ends, and somebody else gets its id.
 fn heir(ilo: usize) -> Vec<(u64, What)> {
     vec![(0, refused(ilo)), (0, What::Between { ilo, on: On::Login, deed: Deed::ReuseOurs, times: 1 })]
+}
+
+/// Somebody tries wrong passwords, so that our next login waits; and its answer is lost.
+fn guessed(ilo: usize, chance: &mut Chance) -> Vec<(u64, What)> {
+    let times = chance.of_these(&[2, 3, 4, 6]);
+    let lost = What::Meet { ilo, on: On::Login, fault: Fault::ResetAfter, times: 1 };
+    vec![(0, What::Guess { ilo, times }), (0, refused(ilo)), (0, lost)]
+}
+
+/// Each question for one session takes so long that its answer is old.
+fn slow_looks(ilo: usize, chance: &mut Chance) -> Vec<(u64, What)> {
+    let fault = Fault::Slow { ms: chance.of_these(&[1100, 1900, 2500]) };
+    vec![(0, What::Meet { ilo, on: On::Member, fault, times: 8 })]
 }
 
 /// While nobody looks, a clock jumps.

@@ -44,6 +44,12 @@ pub(crate) struct IloScript {
     pub(crate) way_ms: (u64, u64),
     /// Our account may not end the sessions of others.
     pub(crate) is_operator: bool,
+    /// It makes everybody wait after wrong passwords before it lets them in, and not after.
+    #[serde(default)]
+    pub(crate) admits_late: bool,
+    /// Nothing ever reaches it.
+    #[serde(default)]
+    pub(crate) is_dead: bool,
 }
 
 /// What an iLO does when it is asked to expand a collection.
@@ -86,6 +92,9 @@ pub(crate) struct GroupScript {
     pub(crate) enforces: bool,
     /// The number of our password; the iLOs have one too.
     pub(crate) password: u32,
+    /// The number of our account.
+    #[serde(default)]
+    pub(crate) account: usize,
     pub(crate) is_pinned: bool,
     pub(crate) protect: Vec<ProtectScript>,
     pub(crate) reap: Vec<RuleScript>,
@@ -164,6 +173,8 @@ pub(crate) enum What {
     Certificate { ilo: usize, for_s: u64 },
     /// Our account gets another password there.
     Password { ilo: usize, number: u32 },
+    /// Somebody tries wrong passwords.
+    Guess { ilo: usize, times: u32 },
     /// A person's hand: another idle time-out.
     Timeout { ilo: usize, minutes: u32 },
     /// Another configuration is loaded.

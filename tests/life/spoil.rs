@@ -124,7 +124,7 @@ fn spoil(spoiled: &mut Spoiled, fault: Fault, on: On, chance: &mut Chance) {
             spoiled.truth.is_flashing = true;
         }
         Fault::Vague if on == On::Member => {
-            rewrite(response, |member| make_vague(member, chance));
+            rewrite(response, make_vague);
             spoiled.truth.is_vague = true;
         }
         _ if on == On::Collection && response.status() == StatusCode::OK => {
@@ -162,7 +162,7 @@ fn lie(response: &mut Response<Bytes>, fault: Fault, chance: &mut Chance) -> Vec
                 members.push(evil);
             }
             Fault::Dangling => members.push(another(2)),
-            Fault::Vague => members.iter_mut().for_each(|member| make_vague(member, chance)),
+            Fault::Vague => members.iter_mut().for_each(make_vague),
             Fault::Hidden if !members.is_empty() => {
                 missing.push(chance.index(members.len()));
             }
@@ -188,17 +188,20 @@ fn rewrite(response: &mut Response<Bytes>, change: impl FnOnce(&mut Value)) {
     }
 }
 
-/// Takes away what must be known of a session before it may go.
-fn make_vague(member: &mut Value, chance: &mut Chance) {
-    let keys = ["UserIP", "UserTag", "UserType"];
-    match chance.index(keys.len() + 1) {
-        place if place == keys.len() => {
-            member.as_object_mut().and_then(|member| member.remove("UserName"));
-        }
-        place => {
-            member["Oem"]["Hpe"].as_object_mut().and_then(|oem| oem.remove(keys[place]));
-        }
+/// Takes away what must be known of a session before it may go: always the same of the same one.
+fn make_vague(member: &mut Value) {
+    let lacks = lacks(member["Id"].as_str().unwrap_or_default());
+    if lacks == "UserName" {
+        member.as_object_mut().and_then(|member| member.remove(lacks));
+    } else {
+        member["Oem"]["Hpe"].as_object_mut().and_then(|oem| oem.remove(lacks));
     }
+}
+
+/// What the iLO does not tell of a session where it is vague.
+pub(crate) fn lacks(id: &str) -> &'static str {
+    let keys = ["UserIP", "UserTag", "UserType", "UserName", "AccessTime", "LoginTime"];
+    keys[id.bytes().map(usize::from).sum::<usize>() % keys.len()]
 }
 
 /// A session that is not in the table, and that looks like an orphan of long ago.

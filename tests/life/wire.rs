@@ -43,6 +43,8 @@ struct Trip {
     on: On,
     there: Duration,
     back: Duration,
+    /// How long the iLO keeps it before it handles it.
+    kept: Duration,
     fault: Option<Fault>,
 }
 
@@ -134,6 +136,9 @@ impl Wire {
         let way_ms = inner.sites[site].script.way_ms;
         let ways = &mut inner.sites[site].ways;
         let (there, back) = (Duration::from_millis(ways.within(way_ms)), Duration::from_millis(ways.within(way_ms)));
+        if inner.sites[site].script.is_dead {
+            return Departure::Fails(patience.connect, ExchangeError::Failed(Cause::Timeout, String::from("nobody")));
+        }
         let recertified = inner.sites[site].is_recertified;
         if let Trust::Pin(expected) = peer.trust
             && (recertified || expected != certificate(site, false))
@@ -142,7 +147,11 @@ impl Wire {
             return Departure::Fails(there, ExchangeError::CertificateChanged { expected, found });
         }
         let fault = take(&mut inner.sites[site].meets, on);
-        let mut trip = Trip { site, on, there, back, fault };
+        let kept = match on {
+            On::Login if inner.sites[site].script.admits_late => inner.sites[site].ilo.login_delay(),
+            _ => Duration::ZERO,
+        };
+        let mut trip = Trip { site, on, there: there + kept, back, kept, fault };
         if let Some((after, cause, what)) = fault.and_then(|fault| failure(fault, there, patience)) {
             self.note(&mut inner, trip, request, None, Some(format!("{fault:?}")));
             return Departure::Fails(after, ExchangeError::Failed(cause, what.to_owned()));
@@ -182,7 +191,8 @@ impl Wire {
     /// A request arrives that nobody waits for.
     pub(crate) fn arrive_late(&self, site: usize, request: &Request<Bytes>) {
         let on = On::of(request.method(), request.uri().path());
-        let trip = Trip { site, on, there: Duration::ZERO, back: Duration::ZERO, fault: Some(Fault::Silence) };
+        let now = Duration::ZERO;
+        let trip = Trip { site, on, there: now, back: now, kept: now, fault: Some(Fault::Silence) };
         self.served(&mut self.world.lock(), trip, request);
     }
 
@@ -197,10 +207,8 @@ impl Wire {
         self.note(inner, trip, request, status, trip.fault.map(|fault| format!("{fault:?}")));
         let Inner { oracle, sites, .. } = &mut *inner;
         oracle.arrived(now, trip.site, &sites[trip.site], trip.on, &spoiled.truth);
-        match spoiled.response {
-            None => Answer { result: Err(closed()), after: spoiled.after, truth: spoiled.truth },
-            Some(response) => Answer { result: Ok(response), after: spoiled.after, truth: spoiled.truth },
-        }
+        let after = spoiled.after.map(|after| after.saturating_sub(trip.kept));
+        Answer { result: spoiled.response.ok_or_else(closed), after, truth: spoiled.truth }
     }
 
     /// The answer is there.

@@ -23,7 +23,8 @@ use crate::trail::Trail;
 
 /// The true time at which every life begins.
 pub(crate) const BEGIN_S: u64 = 1_750_709_294;
-/// Our account on every iLO.
+/// Our account on every iLO, and another one that we may be given.
+pub(crate) const ACCOUNTS: [&str; 2] = [OURS, "svc-ilo-reaper-2"];
 pub(crate) const OURS: &str = "svc-ilo-reaper";
 /// Where we come from.
 pub(crate) const US: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 200));
@@ -172,12 +173,27 @@ impl Site {
     /// Another iLO of the same make, under the same name.
     pub(crate) fn swap(&mut self, number: usize, seed: u64) {
         let (clock, limit) = (self.ilo.spec().clock_offset_s, self.ilo.spec().limit);
-        let password = self.ilo.spec().accounts[0].clone();
+        let password = self.ilo.spec().accounts[0].password.clone();
         self.ilo = ilo(number, &self.script, seed);
         self.ilo.set_clock_offset(clock);
         self.ilo.set_limit(limit);
-        self.ilo.set_password(OURS, password.password);
+        self.set_password(&password);
         (self.last, self.is_flashing) = (None, false);
+    }
+
+    /// Our accounts there have this password from now on.
+    pub(crate) fn set_password(&mut self, password: &str) {
+        for account in ACCOUNTS {
+            self.ilo.set_password(account, password);
+        }
+    }
+
+    /// Somebody who does not know any tries to log in.
+    pub(crate) fn guess(&mut self, now: Moment) {
+        let body = serde_json::json!({ "UserName": "alice", "Password": "guess" }).to_string();
+        let request = Request::post("/redfish/v1/SessionService/Sessions/").header("Content-Type", "application/json");
+        self.ilo.handle(now, US, &request.body(Bytes::from(body)).expect("a good request"));
+        self.ilo.take_log();
     }
 
     /// It answers links where it is asked to expand.
@@ -217,9 +233,12 @@ impl Site {
 
 fn ilo(number: usize, script: &IloScript, seed: u64) -> Ilo {
     let ours = config::password(0);
-    let account = if script.is_operator { Account::operator(OURS, ours) } else { Account::administrator(OURS, ours) };
+    let account = |name| match script.is_operator {
+        true => Account::operator(name, ours.clone()),
+        false => Account::administrator(name, ours.clone()),
+    };
     Ilo::new(Spec {
-        accounts: vec![account],
+        accounts: ACCOUNTS.map(account).to_vec(),
         limit: script.limit,
         session_timeout_min: script.timeout_min,
         clock_offset_s: script.clock_offset_s,

@@ -107,6 +107,40 @@ fn who_is_gone_is_forgotten_unless_not_all_was_seen() {
     assert_eq!(story.witness.stands_still(&id, seconds(70)), Some(seconds(10)));
 }
 
+#[test]
+fn an_id_that_is_given_again_is_somebody_else() {
+    let mut story = given([on("a").login(900).used(600)]);
+    story.witness.watch(&story.seen, seconds(10));
+    assert!(story.witness.knows(&story.seen.sessions[0]));
+    story.seen.sessions[0].login = Some(before(NOW, 50));
+    story.seen.sessions[0].access = Some(before(NOW, 50));
+    assert!(!story.witness.knows(&story.seen.sessions[0]));
+    story.witness.watch(&story.seen, seconds(70));
+    let id = SessionId::read("a");
+    assert_eq!(
+        (story.witness.longest_gap(&id), story.witness.stands_still(&id, seconds(80))),
+        (None, Some(seconds(10)))
+    );
+}
+
+#[test]
+fn a_time_that_is_not_told_for_a_while_hides_no_pause() {
+    let mut story = given([on("a").used(600)]);
+    let id = SessionId::read("a");
+    story.witness.watch(&story.seen, seconds(10));
+    let told = story.seen.sessions[0].access.take();
+    story.witness.watch(&story.seen, seconds(70));
+    story.seen.sessions[0].access = told;
+    story.witness.watch(&story.seen, seconds(130));
+    assert_eq!(story.witness.longest_gap(&id), None, "nothing moved");
+    assert_eq!(story.witness.stands_still(&id, seconds(140)), Some(seconds(130)));
+    story.seen.sessions[0].access = None;
+    story.witness.watch(&story.seen, seconds(190));
+    story.seen.sessions[0].access = Some(NOW);
+    story.witness.watch(&story.seen, seconds(250));
+    assert_eq!(story.witness.longest_gap(&id), Some(seconds(600)), "from what was told before to what is told now");
+}
+
 /// A client that pauses as it likes, and looks at its session whenever: whatever lies between two of its accesses
 /// that we saw, the witness takes it for no less, and never takes it to stand still for longer than it does.
 #[test]

@@ -71,7 +71,8 @@ fn memory(number: usize) -> Memory {
 
 fn intent(from: i64, to: i64) -> Intent {
     let [from, to] = [from, to].map(Timestamp::from_unix_s);
-    Intent { account: Owner::new("svc-ilo-reaper"), authority: place(), from, to, answered: from < 0 }
+    let answered = from.unix_s() < 0;
+    Intent { account: Owner::new("svc-ilo-reaper"), authority: place(), from, to, answered }
 }
 
 fn former(id: &str) -> Former {

@@ -140,6 +140,11 @@ impl Ilo {
         &self.serial
     }
 
+    /// How long a login waits now, after wrong passwords.
+    pub fn login_delay(&self) -> Duration {
+        Duration::from_secs(self.gate.delay_s().into())
+    }
+
     /// What the iLO's clock shows at `now`.
     pub fn clock(&self, now: Moment) -> Stamp {
         Stamp::read(now, self.spec.clock_offset_s)

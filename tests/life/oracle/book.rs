@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ilo_sim::{Moment, Session, SessionId, Stamp};
 
-use crate::world::{OURS, US};
+use crate::world::{ACCOUNTS, US};
 
 /// Whoever a whole table leaves out for so long is gone, for all that anybody can tell.
 const HIDDEN_FOR_GOOD: Duration = Duration::from_secs(600);
@@ -50,6 +50,7 @@ pub(super) struct Ours {
 /// One session, as the daemon could see it over several visits of one life.
 #[derive(Clone, Debug)]
 struct Seen {
+    login: Moment,
     access: Moment,
     shown: Stamp,
     longest_gap: Option<Duration>,
@@ -100,6 +101,9 @@ pub(super) struct Book {
     pub(super) logins_since: u32,
     /// When the daemon was last told who is on.
     pub(super) told_at: Option<Moment>,
+    /// When somebody last tried a wrong password, and when we were last told how long logins wait.
+    pub(super) guessed_at: Option<Moment>,
+    pub(super) asked_root_at: Option<Moment>,
     /// When a DELETE was last forbidden to us.
     pub(super) forbidden: Option<Moment>,
 }
@@ -187,8 +191,9 @@ impl Book {
         if is_cut {
             return;
         }
-        let is_stranger =
-            |session: &&Session| session.owner == OURS && session.origin == US && !self.ours.contains_key(&session.id);
+        let is_stranger = |session: &&Session| {
+            ACCOUNTS.contains(&session.owner.as_str()) && session.origin == US && !self.ours.contains_key(&session.id)
+        };
         let strangers: Vec<&Session> = sessions.iter().filter(is_stranger).collect();
         for stranger in strangers {
             let is_there = |id: &SessionId| sessions.iter().any(|session| session.id == *id);
@@ -232,6 +237,11 @@ impl Book {
         self.ours.iter().find(|(_, ours)| owns(ours)).map(|(id, _)| id.clone())
     }
 
+    /// Logins that nobody knows the end of can't be proven to be ours any more.
+    pub(super) fn lose_proofs(&mut self) {
+        self.ours.values_mut().filter(|ours| ours.is_excused).for_each(|ours| ours.is_unprovable = true);
+    }
+
     pub(super) fn excuse_all(&mut self) {
         self.ours.values_mut().for_each(|ours| ours.is_excused = true);
     }
@@ -239,8 +249,11 @@ impl Book {
 
 /// Only what an iLO shows can be seen: an SSH session's access time stands still.
 fn see(seen: &mut BTreeMap<SessionId, Seen>, session: &Session) {
-    let new = || Seen { access: session.access, shown: session.access_shown, longest_gap: None };
+    let new = || Seen { login: session.login, access: session.access, shown: session.access_shown, longest_gap: None };
     let seen = seen.entry(session.id.clone()).or_insert_with(new);
+    if seen.login != session.login {
+        *seen = new();
+    }
     if session.access_shown != seen.shown {
         seen.longest_gap = seen.longest_gap.max(Some(session.access.since(seen.access)));
         (seen.access, seen.shown) = (session.access, session.access_shown);

@@ -7,7 +7,7 @@ use ilo_sim::{Moment, Session};
 use super::truth::{self, Duty};
 use super::{Oracle, Picture};
 use crate::script::{ConfigScript, host};
-use crate::world::{OURS, Site};
+use crate::world::Site;
 
 impl Oracle {
     /// All has been calm for long enough.
@@ -27,7 +27,7 @@ impl Oracle {
     }
 
     fn judges_member(&mut self, now: Moment, number: usize, site: &Site, config: &ConfigScript, group: usize) {
-        if self.may_wait(now, number, site, group) {
+        if site.script.is_dead || self.may_wait(now, number, site, group) {
             self.counts.excused += 1;
             return;
         }
@@ -71,7 +71,7 @@ impl Oracle {
         let book = &self.books[number];
         let within = |at: Option<Moment>, wait_s: u64| at.is_some_and(|at| now.since(at) < Duration::from_secs(wait_s));
         let is_full = site.ilo.sessions(now).count() >= site.script.limit;
-        let (asked, way_ms) = (site.ilo.sessions(now).count() as u64 + 9, site.script.way_ms.1);
+        let (asked, way_ms) = (site.script.limit as u64 + 9, site.script.way_ms.1);
         // One by one over a slow wire takes longer than a visit may.
         let is_slow = site.expands_not() && asked * way_ms * 2 > self.now_in_force().config.visit_s * 1000;
         is_slow
@@ -111,7 +111,7 @@ impl Oracle {
             is_cut: false,
             is_vague: false,
         };
-        let ours = |session: &Session| session.owner.eq_ignore_ascii_case(OURS);
+        let ours = |session: &Session| self.is_of_our_account(now, number, session);
         picture.sessions.iter().filter(|session| !ours(session)).find_map(|session| {
             let duty = Duty {
                 picture: &picture,

@@ -48,7 +48,8 @@ impl Passwords {
     /// Another password is another beginning.
     pub(super) fn changed(&mut self, before: &ConfigScript, after: &ConfigScript) {
         for number in 0..before.groups.len().max(after.groups.len()) {
-            let password = |config: &ConfigScript| config.groups.get(number).map(|group| group.password);
+            let password =
+                |config: &ConfigScript| config.groups.get(number).map(|group| (group.password, group.account));
             if password(before) != password(after) {
                 self.groups.remove(&number);
                 // What becomes of a login under way says nothing about the new one.
@@ -92,7 +93,10 @@ impl Oracle {
         // A clock that was set between our question for its time and the login takes the proof away.
         let book = &self.books[number];
         let unseen = |set: Moment| book.told_at.is_none_or(|told_at| told_at < set);
-        let set = book.clock_set.is_some_and(|set| unseen(set) || now.since(set) < Duration::from_secs(120))
+        // Whoever guessed passwords since we asked how long a login waits makes it wait for longer.
+        let is_held_up = book.guessed_at.is_some_and(|at| book.asked_root_at.is_none_or(|asked| asked <= at));
+        let set = is_held_up
+            || book.clock_set.is_some_and(|set| unseen(set) || now.since(set) < Duration::from_secs(120))
             || book.host_set.is_some() && book.is_new
             || self.slept_at.is_some_and(|slept_at| now.since(slept_at) < Duration::from_secs(30));
         let ours = Ours { login: now, token, is_excused: true, is_unprovable: set, hidden_since: None };

@@ -19,18 +19,22 @@ mod record;
 mod truth;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use ilo_sim::{Effect, Moment, Session, SessionId};
 
 pub(crate) use book::Picture;
-use book::{Book, Look};
+use book::{Book, Look, Ours};
 use door::Passwords;
 use record::Records;
 
 use crate::script::{ConfigScript, On, Script};
 use crate::world::Site;
+
+/// A clean stop that takes so long may leave something undone.
+const STOP_AT_LEAST: Duration = Duration::from_secs(30);
 
 /// A rule that was broken.
 #[derive(Clone, Debug)]
@@ -121,8 +125,12 @@ impl Oracle {
     pub(crate) fn born(&mut self, now: Moment, life: u64, config: &ConfigScript, observes: bool) {
         self.counts.lives += 1;
         self.life = life;
-        for book in &mut self.books {
+        for (number, book) in self.books.iter_mut().enumerate() {
             book.forget();
+            // What the state does not hold was lost by the life before.
+            let held = self.records.held_at(&crate::script::host(number));
+            let is_lost = |id: &SessionId| !held.iter().any(|held| held == id.as_str());
+            book.ours.iter_mut().for_each(|(id, ours)| ours.is_excused |= is_lost(id));
         }
         self.passwords = Passwords::default();
         self.records.forget_events();
@@ -138,6 +146,9 @@ impl Oracle {
         if let Some(before) = self.history.last() {
             self.passwords.changed(&before.config, config);
             for (name, place) in before.config.places.iter().enumerate() {
+                if config.places[name] != *place {
+                    self.books[config.places[name]].comes_back();
+                }
                 let is_in = |config: &ConfigScript| config.members[name].is_some();
                 self.books[*place].has_left = is_in(&before.config) && !is_in(config);
                 if !is_in(&before.config) {
@@ -166,6 +177,24 @@ impl Oracle {
         self.history.push(InForce { since: now, config, observes: true });
     }
 
+    /// A clean stop is over, and had time for everything: none of ours is left that nobody tried to end.
+    pub(crate) fn has_stopped(&mut self, now: Moment, sites: &[Site]) {
+        let current = self.now_in_force();
+        if current.config.keeps_on_stop || now.since(current.since) >= STOP_AT_LEAST || self.is_mixed_up() {
+            return;
+        }
+        let members = Arc::clone(&current.config);
+        for (number, site) in sites.iter().enumerate().filter(|(number, _)| members.members[*number].is_some()) {
+            let held = self.records.held_at(&crate::script::host(number));
+            let is_held = |session: &Session| held.iter().any(|held| held == session.id.as_str());
+            let is_left = |(ours, session): &(&Ours, &Session)| !ours.is_excused && is_held(session);
+            let left = self.ours_alive(now, number, site).find(is_left).map(|(_, session)| session.id.clone());
+            if let Some(id) = left {
+                self.breaks("rule 2", format!("{id} of ours is left on ilo-{number:02} after a clean stop"));
+            }
+        }
+    }
+
     /// A session is used just before a request about it arrives.
     pub(crate) fn came_back(&mut self, number: usize, id: &SessionId) {
         if let Some(ending) = self.books[number].ending.as_mut().filter(|ending| ending.0 == *id) {
@@ -179,7 +208,7 @@ impl Oracle {
         let book = &mut self.books[number];
         book.clock_set = Some(now);
         book.blind_until = if is_known { book.blind_until } else { Some(now) };
-        self.books[number].ours.values_mut().filter(|ours| ours.is_excused).for_each(|ours| ours.is_unprovable = true);
+        book.lose_proofs();
     }
 
     /// What the state knew is gone.
@@ -188,6 +217,11 @@ impl Oracle {
         for book in &mut self.books {
             book.ours.values_mut().for_each(|ours| (ours.is_excused, ours.is_unprovable) = (true, true));
         }
+    }
+
+    /// Somebody tried wrong passwords.
+    pub(crate) fn guessed(&mut self, now: Moment, number: usize) {
+        self.books[number].guessed_at = Some(now);
     }
 
     /// The host slept: a login that was on its way happened when nobody could know.
@@ -200,7 +234,7 @@ impl Oracle {
         self.host_ahead_s = ahead_s;
         for book in &mut self.books {
             book.host_set = Some(now);
-            book.ours.values_mut().filter(|ours| ours.is_excused).for_each(|ours| ours.is_unprovable = true);
+            book.lose_proofs();
         }
     }
 
@@ -292,11 +326,16 @@ impl Oracle {
     ) {
         let book = &mut self.books[number];
         match on {
+            On::Root => book.asked_root_at = Some(sent),
             On::Login => self.told_of_login(now, number, response),
             On::Collection => {
                 if let Some(picture) = &truth.picture {
                     book.told_at = Some(now);
-                    book.is_doubted |= truth.is_stale;
+                    if truth.is_stale {
+                        // It looks as if the clock had gone back.
+                        book.is_doubted = true;
+                        book.lose_proofs();
+                    }
                     book.first_told_at.get_or_insert(now);
                     book.misses(now, picture);
                     book.sees(picture.clone());

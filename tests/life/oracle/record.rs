@@ -7,6 +7,7 @@ use ilo_reaper::state::{Memory, Record, RecordId, Settled};
 use ilo_sim::{Moment, SessionId};
 
 use super::Oracle;
+use crate::script::host;
 use crate::world::Site;
 
 /// What was committed, and what was told.
@@ -16,6 +17,10 @@ pub(super) struct Records {
     written: Vec<Written>,
     /// DELETEs of others, by iLO, that were answered and that no event told of yet.
     untold: BTreeMap<usize, BTreeSet<String>>,
+    /// iLOs where a deletion that a cap held back was written down.
+    held_back: BTreeSet<String>,
+    /// Something could not be written in this life of the daemon.
+    is_full: bool,
     /// The one under way at each iLO.
     under_way: BTreeMap<usize, String>,
 }
@@ -23,6 +28,7 @@ pub(super) struct Records {
 struct Written {
     id: RecordId,
     session: String,
+    ilo: String,
     rule: usize,
     is_sent: bool,
     settled: Option<Settled>,
@@ -39,6 +45,18 @@ impl Records {
         Some(written.rule)
     }
 
+    /// Whether a record of this session waits for its DELETE.
+    pub(super) fn waits(&self, id: &SessionId) -> bool {
+        self.written
+            .iter()
+            .any(|written| written.session == id.as_str() && !written.is_sent && written.settled.is_none())
+    }
+
+    /// A DELETE leaves: of the one before it no answer comes any more.
+    pub(super) fn sends(&mut self, ilo: usize) {
+        self.under_way.remove(&ilo);
+    }
+
     /// Whether a login that an iLO books at this second was written down before.
     pub(super) fn intends(&self, host: &str, shown_s: i64) -> bool {
         self.memories.values().flat_map(|memory| &memory.intents).any(|intent| {
@@ -50,6 +68,12 @@ impl Records {
     pub(super) fn intents_at(&self, host: &str) -> usize {
         let all = self.memories.values().flat_map(|memory| &memory.intents);
         all.filter(|intent| intent.authority.host == host).count()
+    }
+
+    /// The sessions there that the state says we hold.
+    pub(super) fn held_at(&self, host: &str) -> Vec<String> {
+        let held = self.memories.values().filter_map(|memory| memory.held.as_ref());
+        held.filter(|held| held.authority.host == host).map(|held| held.session.to_string()).collect()
     }
 
     /// Whether the state remembers what its clock showed.
@@ -92,6 +116,8 @@ impl Records {
         self.untold.clear();
         self.under_way.clear();
         self.written.clear();
+        self.held_back.clear();
+        self.is_full = false;
     }
 }
 
@@ -104,16 +130,32 @@ impl Oracle {
     pub(crate) fn recorded(&mut self, id: RecordId, record: &Record) {
         let session = record.case.session.id.to_string();
         let rule = record.case.rule.trim_start_matches('r').parse().unwrap_or_default();
-        self.records.written.push(Written { id, session, rule, is_sent: false, settled: None });
+        self.records.written.push(Written {
+            id,
+            session,
+            ilo: record.ilo.to_string(),
+            rule,
+            is_sent: false,
+            settled: None,
+        });
         if self.records.written.len() > 512 {
             self.records.written.drain(..256);
         }
+    }
+
+    /// The state refused to write.
+    pub(crate) fn refused(&mut self) {
+        self.records.is_full = true;
     }
 
     pub(crate) fn settled(&mut self, id: RecordId, settled: &Settled) {
         let Some(written) = self.records.written.iter_mut().rev().find(|written| written.id == id) else { return };
         written.settled = Some(settled.clone());
         let (is_sent, session) = (written.is_sent, written.session.clone());
+        if matches!(settled, Settled::HeldBack(_)) {
+            let ilo = written.ilo.clone();
+            self.records.held_back.insert(ilo);
+        }
         let says_sent = matches!(settled, Settled::Gone(_) | Settled::Refused(_) | Settled::Unknown);
         if says_sent && !is_sent {
             self.breaks("I12", format!("the record says that {session} was deleted, and no DELETE was sent"));
@@ -126,6 +168,16 @@ impl Oracle {
             Event::SessionReaped { case, .. } => self.told_of(&case.session.id.to_string()),
             Event::ReapFailed { session, .. } | Event::SessionSpared { session, .. } => {
                 self.told_of(&session.to_string());
+            }
+            Event::ReapCapped { at, cap, .. } => {
+                let current = self.now_in_force();
+                let name = (0..current.config.members.len()).find(|name| host(*name) == at.ilo.as_str());
+                let group = name.and_then(|name| current.config.members[name]);
+                let enforces = group.is_some_and(|group| current.config.groups[group].enforces && !current.observes);
+                let is_written = self.records.is_full || self.records.held_back.contains(at.ilo.as_str());
+                if enforces && !is_written {
+                    self.breaks("I12", format!("{cap} held deletions back on {}, and no record tells", at.ilo));
+                }
             }
             Event::VisitBroken { detail, .. } => self.breaks("panic", detail.clone()),
             _ => {}

@@ -8,7 +8,7 @@ use ilo_sim::{Moment, Session};
 
 use super::Picture;
 use crate::script::{ConditionsScript, ConfigScript, GroupScript, RuleScript};
-use crate::world::{BEGIN_S, OURS};
+use crate::world::{ACCOUNTS, BEGIN_S};
 
 /// How much less than what a rule asks for may truly have passed: an iLO shows whole seconds.
 const SLACK: Duration = Duration::from_secs(2);
@@ -32,6 +32,8 @@ pub(super) struct Case<'a> {
     pub(super) blind_until: Option<Moment>,
     pub(super) refused_full: bool,
     pub(super) is_clock_moved: bool,
+    /// The field that the iLO did not tell.
+    pub(super) lacks: Option<&'static str>,
 }
 
 impl Case<'_> {
@@ -58,7 +60,7 @@ type Verdict = Result<(), (&'static str, String)>;
 
 /// Whether this group's policy lets it go. If not, which rule that breaks and why.
 pub(super) fn lets_go(case: &Case<'_>, config: &ConfigScript, group: &GroupScript) -> Verdict {
-    spared_by_nature(case)?;
+    spared_by_nature(case, group)?;
     for (number, protect) in group.protect.iter().enumerate() {
         let now_s = (case.now.0 / 1000).cast_signed() + case.host_ahead_s;
         let is_over = protect.until_s.is_some_and(|until_s| BEGIN_S.cast_signed() + until_s <= now_s + 1);
@@ -86,10 +88,10 @@ fn gaps(case: &Case<'_>) -> Verdict {
     Err(("witness", format!("idle for {:?} only, after a pause of {gap:?}", case.idle())))
 }
 
-fn spared_by_nature(case: &Case<'_>) -> Verdict {
+fn spared_by_nature(case: &Case<'_>, group: &GroupScript) -> Verdict {
     let session = case.session;
     let owner = session.owner.to_lowercase();
-    if owner == OURS {
+    if owner == ACCOUNTS[group.account] {
         return Err(("I1", String::from("it is of our account")));
     }
     if MANAGERS.contains(&owner.as_str()) {
@@ -132,6 +134,9 @@ fn proves(case: &Case<'_>, config: &ConfigScript, (number, rule): (usize, &RuleS
     let names_inside = asked.origin.as_ref().is_some_and(|net| is_inside(address(net).0));
     check(!is_inside(session.origin) || names_inside, "an origin inside the server")?;
     let asks_access = asked.idle_s.is_some() || asked.superseded || asked.never_used;
+    check(!asks_access || case.lacks != Some("AccessTime"), "its access time is unknown")?;
+    let asks_login = asked.age_s.is_some() || asked.never_used;
+    check(!asks_login || case.lacks != Some("LoginTime"), "its login time is unknown")?;
     check(!asks_access || !case.stands_still(), "its access time proves nothing")?;
     if let Some(idle_s) = asked.idle_s {
         let idle = case.idle();
@@ -270,11 +275,12 @@ pub(super) fn must_go(duty: &Duty<'_>, group: &GroupScript) -> Option<usize> {
         blind_until: None,
         refused_full: false,
         is_clock_moved: false,
+        lacks: None,
     };
     let idle = picture.at.since(session.access.max(duty.from.unwrap_or_default()));
     let is_idle_enough = |asked_s: u64| idle >= Duration::from_secs(asked_s) + duty.margin;
     let paused = duty.longest_gap.is_some_and(|gap| idle < gap * 3 + duty.margin);
-    if spared_by_nature(&case).is_err()
+    if spared_by_nature(&case, group).is_err()
         || paused
         || group.protect.iter().any(|protect| may_cover(session, &protect.conditions))
     {
