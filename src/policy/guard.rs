@@ -25,6 +25,8 @@ pub enum Spared {
     UnknownKind,
     /// The iLO did not tell where it comes from, so it may come from inside the server.
     UnknownOrigin,
+    /// The iLO did not tell when it was last used, so nobody would see that its owner came back.
+    UnknownAccess,
     /// Its account is of a type that is never touched.
     UserType(UserType),
     /// Its account is that of a known manager.
@@ -51,6 +53,7 @@ impl fmt::Display for Spared {
             Self::UnknownOwner => f.write_str("owner unknown"),
             Self::UnknownKind => f.write_str("kind unknown"),
             Self::UnknownOrigin => f.write_str("origin unknown"),
+            Self::UnknownAccess => f.write_str("last access unknown"),
             Self::UserType(user_type) => write!(f, "user type {user_type} is never touched"),
             Self::Manager => f.write_str("account of a manager"),
             Self::OddId => f.write_str("its id is not plain text"),
@@ -86,6 +89,9 @@ pub(super) fn spares(policy: &Policy, question: &Question<'_>) -> Option<Spared>
     }
     if session.origin.is_none() {
         return Some(Spared::UnknownOrigin);
+    }
+    if session.access.is_none() {
+        return Some(Spared::UnknownAccess);
     }
     match (&session.kind, &session.user_type) {
         (Kind::Unknown | Kind::Other(_), _) => Some(Spared::UnknownKind),

@@ -56,6 +56,8 @@ fn ilo(seed: u64, number: usize) -> IloScript {
             Expand::Does,
             Expand::Does,
             Expand::Does,
+            Expand::Does,
+            Expand::Does,
             Expand::Ignores,
             Expand::Refuses,
         ]),

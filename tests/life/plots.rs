@@ -1,11 +1,16 @@
 //! Misfortunes that belong together: single ones would meet like this once in a million lives.
 
 use crate::chance::Chance;
-use crate::script::{Act, ConfigScript, CrashAt, Deed, Fault, IloScript, On, What};
+use crate::script::{Act, ClientScript, ConfigScript, CrashAt, Deed, Fault, Habit, IloScript, On, What};
 
 /// Lays some of them for one iLO.
 pub(crate) fn lay(seed: u64, ilo: usize, calm_at_s: u64, acts: &mut Vec<Act>) {
     let mut chance = Chance::of(seed, "plots", ilo as u64);
+    if chance.one_in(6) {
+        let (leaks, works) = pair(&mut chance);
+        let at_ms = chance.below(calm_at_s * 500);
+        acts.extend([leaks, works].map(|client| Act { at_ms, what: What::Client { ilo, client } }));
+    }
     for _ in 0..chance.index(3) {
         let at_ms = chance.below(calm_at_s * 1000);
         let plot = match chance.index(10) {
@@ -17,6 +22,20 @@ pub(crate) fn lay(seed: u64, ilo: usize, calm_at_s: u64, acts: &mut Vec<Act>) {
         };
         acts.extend(plot.into_iter().map(|(later_s, what)| Act { at_ms: at_ms + later_s * 1000, what }));
     }
+}
+
+/// One client with two habits: it leaks, and beside that it works.
+fn pair(chance: &mut Chance) -> (ClientScript, ClientScript) {
+    let works = ClientScript {
+        seed: chance.next(),
+        owner: String::from("svc-backup"),
+        origin: String::from("192.0.2.50"),
+        tag: String::from("REST"),
+        user_type: String::from("Local"),
+        habit: Habit::Steady { every_s: chance.of_these(&[5, 20]) },
+    };
+    let habit = Habit::Leaks { every_s: chance.of_these(&[120, 600]), times: 40, uses: 0 };
+    (ClientScript { seed: chance.next(), habit, ..works.clone() }, works)
 }
 
 fn refused(ilo: usize) -> What {

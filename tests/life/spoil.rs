@@ -45,7 +45,8 @@ pub(crate) fn serve(site: &mut Site, now: Moment, on: On, fault: Option<Fault>, 
     }
     if on == On::Collection && reply.response.status() == StatusCode::OK {
         let sessions: Vec<_> = site.ilo.sessions(now).cloned().collect();
-        let links = site.expands_not().then_some(sessions.len());
+        let is_expanded = request.uri().query().is_some() && !site.expands_not();
+        let links = (!is_expanded).then_some(sessions.len());
         let picture = Picture { at: now, sessions, links, ghosts: 0, is_cut: false, is_vague: false };
         site.last = Some((reply.response.clone(), picture.clone()));
         truth.picture = Some(picture);

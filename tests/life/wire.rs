@@ -137,7 +137,7 @@ impl Wire {
         let ways = &mut inner.sites[site].ways;
         let (there, back) = (Duration::from_millis(ways.within(way_ms)), Duration::from_millis(ways.within(way_ms)));
         if inner.sites[site].script.is_dead {
-            return Departure::Fails(patience.connect, ExchangeError::Failed(Cause::Timeout, String::from("nobody")));
+            return Departure::Fails(patience.total, timeout());
         }
         let recertified = inner.sites[site].is_recertified;
         if let Trust::Pin(expected) = peer.trust

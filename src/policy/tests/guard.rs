@@ -42,6 +42,7 @@ fn every_name_of_our_account_is_ours() {
 fn what_the_ilo_does_not_tell_stays() {
     stays(on("nobody").with(|session| session.owner = None), "owner unknown");
     stays(on("nowhere").with(|session| session.origin = None), "origin unknown");
+    stays(on("timeless").with(|session| session.access = None), "last access unknown");
     stays(on("untagged").kind(""), "kind unknown");
     for tag in ["WSMgmt", "Telnet", "rest", "REST ", "Federation"] {
         stays(on("odd").kind(tag), "kind unknown");

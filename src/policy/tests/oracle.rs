@@ -24,6 +24,9 @@ pub(super) fn protected(story: &Story, session: &Session) -> Option<&'static str
         return Some("manager");
     }
     let Some(origin) = session.origin else { return Some("origin unknown") };
+    if session.access.is_none() {
+        return Some("last access unknown");
+    }
     if policy.protect.iter().any(|protection| covers(protection, seen, session, &owner, origin)) {
         return Some("protected");
     }
@@ -63,9 +66,20 @@ fn past(story: &Story, id: &SessionId) -> Past {
     let gone = looks.iter().rposition(|(_, seen, found)| found.is_none() && seen.extent == Extent::Whole);
     // Each look at which the access time was another than at the one before, and its time then.
     let mut moves: Vec<(i64, Option<i64>, bool)> = Vec::new();
+    let mut login = None;
     for (at_s, seen, session) in looks.into_iter().skip(gone.map_or(0, |gone| gone + 1)) {
         let Some(session) = session else { continue };
         let access_s = session.access.map(Timestamp::unix_s);
+        if login.is_some() && session.login.is_some() && login != session.login {
+            moves.clear();
+            login = None;
+        } else if moves.iter().all(|(_, access_s, _)| access_s.is_none()) {
+            // Nothing was told before.
+            moves.clear();
+        } else if access_s.is_none() {
+            continue;
+        }
+        login = if moves.is_empty() { session.login } else { login };
         let sound = matches!(seen.clock, Clock::Sound(_)) && !seen.suspects.contains(id);
         if moves.last().is_none_or(|(_, before_s, _)| *before_s != access_s) {
             moves.push((at_s, access_s, sound));

@@ -75,6 +75,8 @@ pub(super) struct Book {
     /// Sessions of our account and origin that were told together with a lost one of ours from the same second.
     pub(super) twins: BTreeSet<SessionId>,
     seen: BTreeMap<SessionId, Seen>,
+    /// It is told links, and asks for one by one.
+    pub(super) is_told_links: bool,
     /// Links that are still to be asked for, and those that were.
     links_left: usize,
     read: Vec<Session>,
@@ -87,6 +89,10 @@ pub(super) struct Book {
     pub(super) has_left: bool,
     /// When this life of the daemon was first told who is on.
     pub(super) first_told_at: Option<Moment>,
+    /// The last answer was an old one.
+    pub(super) was_stale: bool,
+    /// Nothing ever reaches it.
+    pub(super) is_dead: bool,
     /// An old answer made its clock look as if it had jumped.
     pub(super) is_doubted: bool,
     /// Its clock was set before anybody looked: whoever was on then can't be judged by anybody.
@@ -157,6 +163,7 @@ impl Book {
             }
             self.seen.retain(|id, _| picture.sessions.iter().any(|session| session.id == *id));
         }
+        self.is_told_links = picture.links.is_some();
         self.links_left = picture.links.unwrap_or(0);
         self.read.clear();
         if picture.links.is_none() {

@@ -73,7 +73,7 @@ impl Oracle {
         let is_full = site.ilo.sessions(now).count() >= site.script.limit;
         let (asked, way_ms) = (site.script.limit as u64 + 9, site.script.way_ms.1);
         // One by one over a slow wire takes longer than a visit may.
-        let is_slow = site.expands_not() && asked * way_ms * 2 > self.now_in_force().config.visit_s * 1000;
+        let is_slow = book.is_told_links && asked * way_ms * 2 > self.now_in_force().config.visit_s * 1000;
         is_slow
             || is_full && within(book.refused_full, 180)
             || book.logins_since >= 2

@@ -87,7 +87,7 @@ impl Oracle {
             return broken("I14", "what was told was not whole");
         }
         let lacks = book.vague.contains(id).then(|| spoil::lacks(id.as_str()));
-        if lacks.is_some_and(|lacks| lacks != "AccessTime" && lacks != "LoginTime") {
+        if lacks.is_some_and(|lacks| lacks != "LoginTime") {
             return broken("I3", "what was told lacked a field that spares");
         }
         let Some(planned) = picture.sessions.iter().find(|session| session.id == *id) else {

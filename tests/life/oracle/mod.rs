@@ -251,7 +251,7 @@ impl Oracle {
     /// A request of ours leaves the host.
     pub(crate) fn departs(&mut self, now: Moment, number: usize, site: &Site, on: On, request: &Request<Bytes>) {
         self.counts.requests += 1;
-        self.begins(now, number);
+        self.begins(now, number, site);
         let path = request.uri().path();
         let Some(id) = told_path(request, on) else {
             return self.breaks("rule 8", format!("{} {path} is no path of ours", request.method()));
@@ -276,14 +276,21 @@ impl Oracle {
     }
 
     /// One at a time per iLO, and not more at once than the configuration says.
-    fn begins(&mut self, now: Moment, number: usize) {
+    fn begins(&mut self, now: Moment, number: usize, site: &Site) {
         self.books[number].under_way += 1;
         let (here, all) = (self.books[number].under_way, self.books.iter().map(|book| book.under_way).sum::<usize>());
         let is_settled = now.since(self.unsettled).as_secs() > 300;
         if here > 1 && !self.is_mixed_up() {
             self.breaks("I8", format!("{here} requests to ilo-{number:02} at once"));
         }
-        let places = self.now_in_force().config.at_once;
+        self.books[number].is_dead = site.script.is_dead;
+        let sick = self.books.iter().filter(|book| book.is_dead && book.under_way > 0).count();
+        let (places, every_s) = (self.now_in_force().config.at_once, self.now_in_force().config.every_s);
+        // Who is visited for the first time is not known to be sick.
+        let all_known = now.since(self.unsettled).as_secs() > 300 + 2 * every_s;
+        if sick > (places / 4).max(1) && all_known {
+            self.breaks("rule 4", format!("{sick} of {places} places are taken by the dead"));
+        }
         if all > places && is_settled {
             self.breaks("rule 4", format!("{all} requests at once, with {places} places"));
         }
@@ -331,11 +338,12 @@ impl Oracle {
             On::Collection => {
                 if let Some(picture) = &truth.picture {
                     book.told_at = Some(now);
-                    if truth.is_stale {
-                        // It looks as if the clock had gone back.
+                    if truth.is_stale || book.was_stale {
+                        // It looks as if the clock had gone back, and then forth.
                         book.is_doubted = true;
                         book.lose_proofs();
                     }
+                    book.was_stale = truth.is_stale;
                     book.first_told_at.get_or_insert(now);
                     book.misses(now, picture);
                     book.sees(picture.clone());
