@@ -13,11 +13,13 @@ pub(crate) fn lay(seed: u64, ilo: usize, calm_at_s: u64, acts: &mut Vec<Act>) {
     }
     for _ in 0..chance.index(3) {
         let at_ms = chance.below(calm_at_s * 1000);
-        let plot = match chance.index(10) {
-            0..=2 => twin(ilo, &mut chance),
-            3 | 4 => heir(ilo),
-            5 | 6 => guessed(ilo, &mut chance),
-            7 | 8 => slow_looks(ilo, &mut chance),
+        let plot = match chance.index(12) {
+            0 | 1 => twin(ilo, &mut chance),
+            2 | 3 => twin_of_a_known_one(ilo),
+            4 => heir(ilo),
+            5 | 6 => hidden(ilo, &mut chance),
+            7 | 8 => guessed(ilo, &mut chance),
+            9 | 10 => slow_looks(ilo, &mut chance),
             _ => away(ilo, &mut chance),
         };
         acts.extend(plot.into_iter().map(|(later_s, what)| Act { at_ms: at_ms + later_s * 1000, what }));
@@ -38,17 +40,34 @@ fn pair(chance: &mut Chance) -> (ClientScript, ClientScript) {
     (ClientScript { seed: chance.next(), habit, ..works.clone() }, works)
 }
 
-fn refused(ilo: usize) -> What {
+fn refused(ilo: usize, times: u32) -> What {
     let fault = Fault::Status { status: 401, retry_after_s: None };
-    What::Meet { ilo, on: On::Collection, fault, times: 1 }
+    What::Meet { ilo, on: On::Collection, fault, times }
+}
+
+/// Our login's answer is lost.
+fn lost(ilo: usize) -> What {
+    What::Meet { ilo, on: On::Login, fault: Fault::ResetAfter, times: 1 }
+}
+
+/// We log in, and so does somebody else in the same second; and our new session is refused at once.
+fn twin_of_a_known_one(ilo: usize) -> Vec<(u64, What)> {
+    vec![(0, refused(ilo, 2)), (0, What::Between { ilo, on: On::Login, deed: Deed::Twin, times: 1 })]
+}
+
+/// We log in, and the answer is lost; and the next looks may leave that session out.
+fn hidden(ilo: usize, chance: &mut Chance) -> Vec<(u64, What)> {
+    let times = chance.of_these(&[1, 3, 9]);
+    let hidden = What::Meet { ilo, on: On::Collection, fault: Fault::Hidden, times };
+    vec![(0, refused(ilo, 1)), (0, lost(ilo)), (0, hidden)]
 }
 
 /// We log in, and the answer is lost; somebody else logs in with our account in the same second; and of the table
 /// only a part is told.
 fn twin(ilo: usize, chance: &mut Chance) -> Vec<(u64, What)> {
     vec![
-        (0, refused(ilo)),
-        (0, What::Meet { ilo, on: On::Login, fault: Fault::ResetAfter, times: 1 }),
+        (0, refused(ilo, 1)),
+        (0, lost(ilo)),
         (0, What::Between { ilo, on: On::Login, deed: Deed::Twin, times: 1 }),
         (0, What::Meet { ilo, on: On::Collection, fault: Fault::Pages, times: chance.of_these(&[1, 3, 9]) }),
     ]
@@ -56,14 +75,13 @@ fn twin(ilo: usize, chance: &mut Chance) -> Vec<(u64, What)> {
 
 /// Our session is refused, so that we make another; it ends, and somebody else gets its id.
 fn heir(ilo: usize) -> Vec<(u64, What)> {
-    vec![(0, refused(ilo)), (0, What::Between { ilo, on: On::Login, deed: Deed::ReuseOurs, times: 1 })]
+    vec![(0, refused(ilo, 1)), (0, What::Between { ilo, on: On::Login, deed: Deed::ReuseOurs, times: 1 })]
 }
 
 /// Somebody tries wrong passwords, so that our next login waits; and its answer is lost.
 fn guessed(ilo: usize, chance: &mut Chance) -> Vec<(u64, What)> {
     let times = chance.of_these(&[2, 3, 4, 6]);
-    let lost = What::Meet { ilo, on: On::Login, fault: Fault::ResetAfter, times: 1 };
-    vec![(0, What::Guess { ilo, times }), (0, refused(ilo)), (0, lost)]
+    vec![(0, What::Guess { ilo, times }), (0, refused(ilo, 1)), (0, lost(ilo))]
 }
 
 /// Each question for one session takes so long that its answer is old.
