@@ -1,6 +1,7 @@
 //! What the world does between two requests: somebody comes back at the worst moment.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
@@ -60,6 +61,10 @@ pub(crate) fn happen(inner: &mut Inner, now: Moment, number: usize, request: &Re
         Deed::Flash => {
             site.flash(true);
             inner.orders.push_back((deed, number));
+        }
+        Deed::Sleep => {
+            inner.slept_ms += 3_600_000;
+            inner.oracle.slept(now + Duration::from_secs(3600));
         }
         Deed::Observe | Deed::Protect | Deed::Stop => inner.orders.push_back((deed, number)),
     }

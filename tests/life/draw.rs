@@ -29,7 +29,7 @@ pub(crate) fn script(seed: u64, visits: u64) -> Script {
         // Where iLOs change their names, what is known of clocks goes with them: one confusion at a time.
         if !mixes(seed) {
             misfortunes(seed, number, calm_at_s, ilo, &mut acts);
-            plots::lay(seed, number, calm_at_s, &mut acts);
+            plots::lay(seed, number, ilo.clock_offset_s, calm_at_s, &mut acts);
         }
     }
     host(seed, calm_at_s, &config, &mut acts);
@@ -350,7 +350,7 @@ fn moves(seed: u64, ilo: usize, calm_at_s: u64, acts: &mut Vec<Act>) {
     }
     // A hand on the daemon while it is about to delete.
     if chance.one_in(4) {
-        let deed = chance.of_these(&[Deed::Observe, Deed::Protect, Deed::Stop]);
+        let deed = chance.of_these(&[Deed::Observe, Deed::Protect, Deed::Stop, Deed::Sleep]);
         let on = chance.of_these(&[On::Member, On::Update]);
         acts.push(Act { at_ms: chance.below(calm_at_s * 1000), what: What::Between { ilo, on, deed, times: 1 } });
     }

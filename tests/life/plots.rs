@@ -4,7 +4,7 @@ use crate::chance::Chance;
 use crate::script::{Act, ClientScript, ConfigScript, CrashAt, Deed, Fault, Habit, IloScript, On, What};
 
 /// Lays some of them for one iLO.
-pub(crate) fn lay(seed: u64, ilo: usize, calm_at_s: u64, acts: &mut Vec<Act>) {
+pub(crate) fn lay(seed: u64, ilo: usize, right_s: i64, calm_at_s: u64, acts: &mut Vec<Act>) {
     let mut chance = Chance::of(seed, "plots", ilo as u64);
     if chance.one_in(6) {
         let (leaks, works) = pair(&mut chance);
@@ -13,7 +13,8 @@ pub(crate) fn lay(seed: u64, ilo: usize, calm_at_s: u64, acts: &mut Vec<Act>) {
     }
     for _ in 0..chance.index(3) {
         let at_ms = chance.below(calm_at_s * 1000);
-        let plot = match chance.index(12) {
+        let plot = match chance.index(13) {
+            12 => ahead(ilo, right_s, &mut chance),
             0 | 1 => twin(ilo, &mut chance),
             2 | 3 => twin_of_a_known_one(ilo),
             4 => heir(ilo),
@@ -88,6 +89,17 @@ fn guessed(ilo: usize, chance: &mut Chance) -> Vec<(u64, What)> {
 fn slow_looks(ilo: usize, chance: &mut Chance) -> Vec<(u64, What)> {
     let fault = Fault::Slow { ms: chance.of_these(&[1100, 1900, 2500]) };
     vec![(0, What::Meet { ilo, on: On::Member, fault, times: 8 })]
+}
+
+/// For a moment the clock is ahead, while a client logs in again and again; it stops before that time has come.
+fn ahead(ilo: usize, right_s: i64, chance: &mut Chance) -> Vec<(u64, What)> {
+    let habit = Habit::Leaks { every_s: 20, times: 25, uses: 0 };
+    let client = ClientScript { seed: chance.next(), habit, ..pair(chance).0 };
+    vec![
+        (0, What::Client { ilo, client }),
+        (30, What::Clock { ilo, offset_s: right_s + 600 }),
+        (55, What::Clock { ilo, offset_s: right_s }),
+    ]
 }
 
 /// While nobody looks, a clock jumps.

@@ -347,6 +347,8 @@ pub(crate) enum Deed {
     Protect,
     /// A clean stop begins.
     Stop,
+    /// The host sleeps for an hour.
+    Sleep,
 }
 
 /// Somebody who uses an iLO.

@@ -47,7 +47,8 @@ pub(crate) fn serve(site: &mut Site, now: Moment, on: On, fault: Option<Fault>, 
         let sessions: Vec<_> = site.ilo.sessions(now).cloned().collect();
         let is_expanded = request.uri().query().is_some() && !site.expands_not();
         let links = (!is_expanded).then_some(sessions.len());
-        let picture = Picture { at: now, sessions, links, ghosts: 0, is_cut: false, is_vague: false };
+        let picture =
+            Picture { at: now, sessions, hidden: Vec::new(), links, ghosts: 0, is_cut: false, is_vague: false };
         site.last = Some((reply.response.clone(), picture.clone()));
         truth.picture = Some(picture);
     }
@@ -134,13 +135,10 @@ fn spoil(spoiled: &mut Spoiled, fault: Fault, on: On, chance: &mut Chance) {
                 picture.is_cut = matches!(fault, Fault::CountLies | Fault::Pages | Fault::Twice | Fault::Foreign);
                 picture.is_vague = fault == Fault::Vague && picture.links.is_none();
                 for place in missing.iter().rev() {
-                    picture.sessions.remove(*place);
+                    picture.hidden.push(picture.sessions.remove(*place).id);
                 }
                 picture.ghosts = usize::from(matches!(fault, Fault::EvilId | Fault::Dangling));
-                picture.links = match (picture.links, fault) {
-                    (Some(links), Fault::Dangling) => Some(links + 1),
-                    (links, _) => links.map(|links| links - missing.len()),
-                };
+                picture.links = picture.links.map(|links| links - missing.len());
             }
         }
         _ => {}

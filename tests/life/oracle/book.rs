@@ -15,6 +15,8 @@ const HIDDEN_FOR_GOOD: Duration = Duration::from_secs(600);
 pub(crate) struct Picture {
     pub(crate) at: Moment,
     pub(crate) sessions: Vec<Session>,
+    /// Who was on and was left out.
+    pub(crate) hidden: Vec<SessionId>,
     /// Where only links were told: how many are asked for one by one.
     pub(crate) links: Option<usize>,
     /// Members that were told and are not there.
@@ -75,6 +77,8 @@ pub(super) struct Book {
     /// Sessions of our account and origin that were told together with a lost one of ours from the same second.
     pub(super) twins: BTreeSet<SessionId>,
     seen: BTreeMap<SessionId, Seen>,
+    /// Whom a whole table left out once. Back again, they look as if they had logged in by another clock.
+    pub(super) was_hidden: BTreeSet<SessionId>,
     /// It is told links, and asks for one by one.
     pub(super) is_told_links: bool,
     /// Links that are still to be asked for, and those that were.
@@ -157,6 +161,7 @@ impl Book {
         }
         if !picture.is_cut {
             self.is_new = false;
+            self.was_hidden.extend(picture.hidden.iter().cloned());
             // Where the next request is refused, the login was for nothing.
             if !std::mem::take(&mut self.logs_in) {
                 self.logins_since = 0;

@@ -106,6 +106,7 @@ impl Oracle {
         let picture = Picture {
             at: now,
             sessions: site.ilo.sessions(now).cloned().collect(),
+            hidden: Vec::new(),
             links: None,
             ghosts: 0,
             is_cut: false,
@@ -113,11 +114,12 @@ impl Oracle {
         };
         let ours = |session: &Session| self.is_of_our_account(now, number, session);
         picture.sessions.iter().filter(|session| !ours(session)).find_map(|session| {
+            let is_doubtful = self.books[number].is_moved() || self.books[number].was_hidden.contains(&session.id);
             let duty = Duty {
                 picture: &picture,
                 session,
                 // A clock that was set leaves only what was seen to stand still.
-                from: self.books[number].is_moved().then_some(self.books[number].first_told_at.unwrap_or(now)),
+                from: is_doubtful.then_some(self.books[number].first_told_at.unwrap_or(now)),
                 longest_gap: self.books[number].longest_gap(&session.id),
                 margin: Duration::from_secs(2 * config.every_s + 300),
             };
