@@ -159,7 +159,7 @@ impl<'a, T: Transport> Ilo<'a, T> {
     /// Asks for the service root, which needs no login.
     pub async fn root(&self) -> Result<Root, IloError> {
         let answer = self.get(ROOT, None).await?;
-        let delay_s = wire::login_delay_s(answer.body()).unwrap_or(0);
+        let delay_s = wire::login_delay_s(answer.body()).map_err(IloError::Nonsense)?;
         Ok(Root { now: date(&answer), login_delay: Duration::from_secs(delay_s) })
     }
 

@@ -201,14 +201,13 @@ pub(super) fn flashing(body: &[u8]) -> Flashing {
     }
 }
 
-/// How long a login waits now (`LoginFailureDelay` of the service root, seconds).
-pub(super) fn login_delay_s(root: &[u8]) -> Option<u64> {
-    let root: Value = serde_json::from_slice(root).ok()?;
-    let oem = root.get("Oem")?;
-    let oem = oem.get("Hpe").or_else(|| oem.get("Hp"))?;
-    let sessions = oem.get("Sessions")?;
-    // A service root that names sessions but no delay has none.
-    Some(sessions.get("LoginFailureDelay").and_then(Value::as_u64).unwrap_or(0).min(WAIT_MAX_S))
+/// How long a login waits now (`LoginFailureDelay` of the service root, seconds). A root that names none has none; of
+/// one that is cut nobody knows, and a login that waits unknown to us would be lost.
+pub(super) fn login_delay_s(root: &[u8]) -> Result<u64, String> {
+    let root: Value = serde_json::from_slice(root).map_err(|error| format!("the service root: {error}"))?;
+    let oem = root.get("Oem").and_then(|oem| oem.get("Hpe").or_else(|| oem.get("Hp")));
+    let delay = oem.and_then(|oem| oem.get("Sessions")).and_then(|sessions| sessions.get("LoginFailureDelay"));
+    Ok(delay.and_then(Value::as_u64).unwrap_or(0).min(WAIT_MAX_S))
 }
 
 #[cfg(test)]

@@ -242,6 +242,28 @@ fn whoever_is_left_of_two_that_one_lost_login_could_explain_lives() {
     });
 }
 
+/// How long a login waits is in the part of it that did not come.
+#[test]
+fn a_service_root_that_is_cut_is_no_leave_to_log_in() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        world.after(|request, answer| {
+            if request.uri().path() == "/redfish/v1/" {
+                let half = answer.body().slice(..answer.body().len() / 2);
+                *answer.body_mut() = half;
+            }
+            Duration::ZERO
+        });
+        let running = world.start();
+        world.pass(300).await;
+        assert_eq!(world.login_requests("r1"), 0, "{}", world.story());
+        world.after(|_, _| Duration::ZERO);
+        world.pass(600).await;
+        assert_eq!((world.logins("r1"), world.ours("r1")), (1, 1), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
 /// We know by id what our login made, so it explains nobody else.
 #[test]
 fn a_login_whose_session_was_refused_at_once_explains_nobody() {

@@ -39,6 +39,8 @@ impl Disk {
             inner.crash = Some(CrashAt::Commit { number: number - 1, is_after });
             return false;
         }
+        // Whoever is killed does not wait any more.
+        self.model.slow(Duration::ZERO);
         if is_after {
             self.model.crash_after_next_commit();
         } else {

@@ -310,7 +310,7 @@ impl<'a> Driver<'a> {
                 let mut inner = self.world.lock();
                 let now = self.world.now(&inner);
                 inner.sites[ilo].swap(ilo, seed);
-                inner.oracle.clock_set(now, ilo);
+                inner.oracle.clock_set(now, ilo, i64::MAX);
             }
             What::Flash { ilo, for_s } => {
                 self.world.lock().sites[ilo].flash(true);
@@ -337,9 +337,10 @@ impl<'a> Driver<'a> {
     fn set_clock(&mut self, site: usize, offset_s: i64) {
         let mut inner = self.world.lock();
         let now = self.world.now(&inner);
-        if inner.sites[site].ilo.spec().clock_offset_s != offset_s {
+        let step_s = offset_s - inner.sites[site].ilo.spec().clock_offset_s;
+        if step_s != 0 {
             inner.sites[site].ilo.set_clock_offset(offset_s);
-            inner.oracle.clock_set(now, site);
+            inner.oracle.clock_set(now, site, step_s);
         }
     }
 

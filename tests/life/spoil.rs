@@ -47,8 +47,16 @@ pub(crate) fn serve(site: &mut Site, now: Moment, on: On, fault: Option<Fault>, 
         let sessions: Vec<_> = site.ilo.sessions(now).cloned().collect();
         let is_expanded = request.uri().query().is_some() && !site.expands_not();
         let links = (!is_expanded).then_some(sessions.len());
-        let picture =
-            Picture { at: now, sessions, hidden: Vec::new(), links, ghosts: 0, is_cut: false, is_vague: false };
+        let picture = Picture {
+            at: now,
+            shown_s: site.ilo.clock(now).epoch_s(),
+            sessions,
+            hidden: Vec::new(),
+            links,
+            ghosts: 0,
+            is_cut: false,
+            is_vague: false,
+        };
         site.last = Some((reply.response.clone(), picture.clone()));
         truth.picture = Some(picture);
     }

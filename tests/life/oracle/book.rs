@@ -15,6 +15,8 @@ const HIDDEN_FOR_GOOD: Duration = Duration::from_secs(600);
 pub(crate) struct Picture {
     pub(crate) at: Moment,
     pub(crate) sessions: Vec<Session>,
+    /// What the iLO's clock showed.
+    pub(crate) shown_s: i64,
     /// Who was on and was left out.
     pub(crate) hidden: Vec<SessionId>,
     /// Where only links were told: how many are asked for one by one.
@@ -77,6 +79,14 @@ pub(super) struct Book {
     /// Sessions of our account and origin that were told together with a lost one of ours from the same second.
     pub(super) twins: BTreeSet<SessionId>,
     seen: BTreeMap<SessionId, Seen>,
+    /// What the last whole look told the clock to be, and when.
+    last_shown: Option<(i64, Moment)>,
+    /// Who was told before.
+    known: BTreeSet<SessionId>,
+    /// Those who logged in while a clock stood elsewhere and nobody looked: their times look sound.
+    pub(super) unknowable: BTreeSet<SessionId>,
+    /// By how much its clock was set in steps that two readings in whole seconds do not tell.
+    pub(super) drift_s: u64,
     /// Whom a whole table left out once. Back again, they look as if they had logged in by another clock.
     pub(super) was_hidden: BTreeSet<SessionId>,
     /// It is told links, and asks for one by one.
@@ -166,6 +176,7 @@ impl Book {
             if !std::mem::take(&mut self.logs_in) {
                 self.logins_since = 0;
             }
+            self.knows(&picture);
             self.seen.retain(|id, _| picture.sessions.iter().any(|session| session.id == *id));
         }
         self.is_told_links = picture.links.is_some();
@@ -175,6 +186,24 @@ impl Book {
             self.sees_all(&picture.sessions, picture.is_cut, picture.is_vague);
         }
         self.picture = Some(picture);
+    }
+
+    /// Who is there for the first time, with times of another clock than this one that nobody can tell from it?
+    fn knows(&mut self, picture: &Picture) {
+        let ahead_s = |shown_s: i64, at: Moment| shown_s - (at.0 / 1000).cast_signed();
+        let now_s = ahead_s(picture.shown_s, picture.at);
+        let is_steady = self.last_shown.is_none_or(|(shown_s, at)| (ahead_s(shown_s, at) - now_s).abs() <= 3);
+        for session in picture.sessions.iter().filter(|session| !self.known.contains(&session.id)) {
+            let login_s = session.login_shown.epoch_s();
+            let is_of_another = (ahead_s(login_s, session.login) - now_s).abs() > 3;
+            let is_likely =
+                login_s <= picture.shown_s + 130 && self.last_shown.is_none_or(|(shown_s, _)| login_s + 3 >= shown_s);
+            if is_of_another && is_steady && is_likely {
+                self.unknowable.insert(session.id.clone());
+            }
+        }
+        self.known = picture.sessions.iter().map(|session| session.id.clone()).collect();
+        self.last_shown = Some((picture.shown_s, picture.at));
     }
 
     /// The daemon asked for one session of a list of links, and it was there or not. When all were asked for, it

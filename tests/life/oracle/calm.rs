@@ -106,6 +106,7 @@ impl Oracle {
         let picture = Picture {
             at: now,
             sessions: site.ilo.sessions(now).cloned().collect(),
+            shown_s: site.ilo.clock(now).epoch_s(),
             hidden: Vec::new(),
             links: None,
             ghosts: 0,
@@ -114,7 +115,9 @@ impl Oracle {
         };
         let ours = |session: &Session| self.is_of_our_account(now, number, session);
         picture.sessions.iter().filter(|session| !ours(session)).find_map(|session| {
-            let is_doubtful = self.books[number].is_moved() || self.books[number].was_hidden.contains(&session.id);
+            let book = &self.books[number];
+            let is_doubtful =
+                book.is_moved() || book.was_hidden.contains(&session.id) || book.unknowable.contains(&session.id);
             let duty = Duty {
                 picture: &picture,
                 session,

@@ -36,6 +36,9 @@ use crate::world::Site;
 /// A clean stop that takes so long may leave something undone.
 const STOP_AT_LEAST: Duration = Duration::from_secs(30);
 
+/// A step of a clock that two readings in whole seconds, and the way of an answer, do not tell.
+const UNTOLD_S: i64 = 5;
+
 /// A rule that was broken.
 #[derive(Clone, Debug)]
 pub(crate) struct Broken {
@@ -203,10 +206,11 @@ impl Oracle {
     }
 
     /// An iLO's clock is set, or the iLO replaced: a login that nobody knows the end of can't be proven any more.
-    pub(crate) fn clock_set(&mut self, now: Moment, number: usize) {
+    pub(crate) fn clock_set(&mut self, now: Moment, number: usize, step_s: i64) {
         let is_known = self.records.knows_clock(&crate::script::host(number));
         let book = &mut self.books[number];
         book.clock_set = Some(now);
+        book.drift_s += if step_s.abs() <= UNTOLD_S { step_s.unsigned_abs() } else { 0 };
         book.blind_until = if is_known { book.blind_until } else { Some(now) };
         book.lose_proofs();
     }

@@ -32,6 +32,10 @@ pub(super) struct Case<'a> {
     pub(super) blind_until: Option<Moment>,
     pub(super) refused_full: bool,
     pub(super) is_clock_moved: bool,
+    /// Its times are of another clock, and nobody can know.
+    pub(super) is_unknowable: bool,
+    /// By how much the clock was set in steps that nobody can tell.
+    pub(super) drift: Duration,
     /// The field that the iLO did not tell.
     pub(super) lacks: Option<&'static str>,
 }
@@ -46,8 +50,8 @@ impl Case<'_> {
     }
 
     fn since(&self, then: Moment) -> Duration {
-        let is_blind = self.blind_until.is_some_and(|until| then <= until);
-        if is_blind { Duration::MAX / 4 } else { self.picture.at.since(then) }
+        let is_blind = self.is_unknowable || self.blind_until.is_some_and(|until| then <= until);
+        if is_blind { Duration::MAX / 4 } else { self.picture.at.since(then) + self.drift }
     }
 
     /// Its access time does not move while it is used.
@@ -110,8 +114,8 @@ fn spared_by_nature(case: &Case<'_>, group: &GroupScript) -> Verdict {
 fn covers(case: &Case<'_>, asked: &ConditionsScript) -> bool {
     let session = case.session;
     // Who was there when a clock was set unseen has no age that anybody could know.
-    if (asked.age_s.is_some() || asked.idle_s.is_some()) && case.blind_until.is_some_and(|until| session.login <= until)
-    {
+    let is_blind = case.is_unknowable || case.blind_until.is_some_and(|until| session.login <= until);
+    if (asked.age_s.is_some() || asked.idle_s.is_some()) && is_blind {
         return false;
     }
     let is_any = |list: &Vec<String>, value: &String| list.is_empty() || list.contains(value);
@@ -119,7 +123,7 @@ fn covers(case: &Case<'_>, asked: &ConditionsScript) -> bool {
         && asked.origin.as_ref().is_none_or(|net| holds(net, session.origin))
         && (asked.tags.is_empty() || asked.tags.iter().any(|tag| same_kind(tag, &session.tag)))
         && is_any(&asked.user_types, &session.user_type)
-        && asked.age_s.is_none_or(|age_s| case.age() >= Duration::from_secs(age_s) + SLACK)
+        && asked.age_s.is_none_or(|age_s| case.age() >= Duration::from_secs(age_s) + SLACK + case.drift * 2)
         && asked.idle_s.is_none_or(|idle_s| case.stands_still() || case.idle() >= Duration::from_secs(idle_s) + SLACK)
 }
 
@@ -275,6 +279,8 @@ pub(super) fn must_go(duty: &Duty<'_>, group: &GroupScript) -> Option<usize> {
         refused_full: false,
         is_clock_moved: false,
         lacks: None,
+        is_unknowable: false,
+        drift: Duration::ZERO,
     };
     let idle = picture.at.since(session.access.max(duty.from.unwrap_or_default()));
     let is_idle_enough = |asked_s: u64| idle >= Duration::from_secs(asked_s) + duty.margin;
