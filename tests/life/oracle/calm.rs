@@ -113,14 +113,15 @@ impl Oracle {
             is_cut: false,
             is_vague: false,
         };
+        let doubtful = &self.books[number].was_hidden | &self.books[number].unknowable;
         let ours = |session: &Session| self.is_of_our_account(now, number, session);
         picture.sessions.iter().filter(|session| !ours(session)).find_map(|session| {
             let book = &self.books[number];
-            let is_doubtful =
-                book.is_moved() || book.was_hidden.contains(&session.id) || book.unknowable.contains(&session.id);
+            let is_doubtful = book.is_moved() || doubtful.contains(&session.id);
             let duty = Duty {
                 picture: &picture,
                 session,
+                doubtful: &doubtful,
                 // A clock that was set leaves only what was seen to stand still.
                 from: is_doubtful.then_some(self.books[number].first_told_at.unwrap_or(now)),
                 longest_gap: self.books[number].longest_gap(&session.id),

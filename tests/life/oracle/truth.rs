@@ -1,10 +1,11 @@
 //! Whether a policy lets a session go, by true times: a second reading of the rules, that shares no code with the
 //! first.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ilo_sim::{Moment, Session};
+use ilo_sim::{Moment, Session, SessionId};
 
 use super::Picture;
 use crate::script::{ConditionsScript, ConfigScript, GroupScript, RuleScript};
@@ -245,6 +246,8 @@ fn is_inside(origin: IpAddr) -> bool {
 pub(super) struct Duty<'a> {
     pub(super) picture: &'a Picture,
     pub(super) session: &'a Session,
+    /// Whose times are of another clock, for all that the daemon can tell: they prove nothing about others.
+    pub(super) doubtful: &'a BTreeSet<SessionId>,
     /// Only what came after this counts.
     pub(super) from: Option<Moment>,
     pub(super) longest_gap: Option<Duration>,
@@ -260,6 +263,7 @@ impl Duty<'_> {
                 && other.origin == self.session.origin
                 && other.tag == self.session.tag
                 && other.access.since(self.session.access) > Duration::from_secs(2)
+                && !self.doubtful.contains(&other.id)
         };
         self.picture.sessions.iter().filter(is_later).count()
     }
@@ -312,6 +316,7 @@ pub(super) fn must_go(duty: &Duty<'_>, group: &GroupScript) -> Option<usize> {
                 && other.origin == session.origin
                 && same_kind(&other.tag, &session.tag)
                 && other.login.since(session.access) > Duration::from_secs(2)
+                && !duty.doubtful.contains(&other.id)
         };
         let is_inside = is_inside(session.origin);
         let proven = !is_inside
