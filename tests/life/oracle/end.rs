@@ -145,7 +145,7 @@ impl Oracle {
             refused_full: self.books[number].refused_full.is_some(),
             is_clock_moved: self.books[number].is_moved() || site.script.date_ahead_s != 0,
             lacks,
-            is_unknowable: self.books[number].unknowable.contains(&session.id),
+            unknowable: &self.books[number].unknowable,
             drift: Duration::from_secs(self.books[number].drift_s),
         };
         let mut why = ("rule 9", String::from("nothing is in force"));

@@ -33,8 +33,8 @@ pub(super) struct Case<'a> {
     pub(super) blind_until: Option<Moment>,
     pub(super) refused_full: bool,
     pub(super) is_clock_moved: bool,
-    /// Its times are of another clock, and nobody can know.
-    pub(super) is_unknowable: bool,
+    /// Those whose times are of another clock, and nobody can know.
+    pub(super) unknowable: &'a BTreeSet<SessionId>,
     /// By how much the clock was set in steps that nobody can tell.
     pub(super) drift: Duration,
     /// The field that the iLO did not tell.
@@ -51,7 +51,8 @@ impl Case<'_> {
     }
 
     fn since(&self, then: Moment) -> Duration {
-        let is_blind = self.is_unknowable || self.blind_until.is_some_and(|until| then <= until);
+        let is_blind =
+            self.unknowable.contains(&self.session.id) || self.blind_until.is_some_and(|until| then <= until);
         if is_blind { Duration::MAX / 4 } else { self.picture.at.since(then) + self.drift }
     }
 
@@ -115,7 +116,8 @@ fn spared_by_nature(case: &Case<'_>, group: &GroupScript) -> Verdict {
 fn covers(case: &Case<'_>, asked: &ConditionsScript) -> bool {
     let session = case.session;
     // Who was there when a clock was set unseen has no age that anybody could know.
-    let is_blind = case.is_unknowable || case.blind_until.is_some_and(|until| session.login <= until);
+    let is_blind =
+        case.unknowable.contains(&session.id) || case.blind_until.is_some_and(|until| session.login <= until);
     if (asked.age_s.is_some() || asked.idle_s.is_some()) && is_blind {
         return false;
     }
@@ -158,10 +160,15 @@ fn proves(case: &Case<'_>, config: &ConfigScript, (number, rule): (usize, &RuleS
             && other.id != session.id
     };
     let others = case.picture.sessions.iter().filter(same);
-    check(!asked.superseded || others.clone().any(|other| other.login > session.access), "nobody took its place")?;
+    let may_be_later = |other: &Session| case.unknowable.contains(&other.id);
+    check(
+        !asked.superseded || others.clone().any(|other| other.login > session.access || may_be_later(other)),
+        "nobody took its place",
+    )?;
     if let Some(kept) = rule.keep_latest {
         // Uses within one second are in no order.
-        let later = others.filter(|other| other.access.0 / 1000 >= session.access.0 / 1000).count();
+        let later =
+            others.filter(|other| other.access.0 / 1000 >= session.access.0 / 1000 || may_be_later(other)).count();
         check(later >= kept, "it is among the latest")?;
     }
     room(case, config, (number, rule))
@@ -283,7 +290,7 @@ pub(super) fn must_go(duty: &Duty<'_>, group: &GroupScript) -> Option<usize> {
         refused_full: false,
         is_clock_moved: false,
         lacks: None,
-        is_unknowable: false,
+        unknowable: &BTreeSet::new(),
         drift: Duration::ZERO,
     };
     let idle = picture.at.since(session.access.max(duty.from.unwrap_or_default()));
