@@ -83,7 +83,7 @@ pub struct Notes {
     /// What the host's clock showed when the loop began, reckoned back at the last whole observation. It changes
     /// only where that clock steps.
     host_zero_s: Option<i64>,
-    /// The iLO's date at the last look at the whole table, sound or not.
+    /// The iLO's date at the last look, sound or not, whole or not.
     date: Option<Timestamp>,
     /// Proofs of our own sessions that mean nobody any more.
     unseen: strays::Unseen,

@@ -57,8 +57,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         // A part of the table does not tell who was there when the clock jumped, nor who is gone.
         if extent == Extent::Whole {
             self.learn(&judgement, &answered, now, &sessions);
-            self.notes.date = now.or(self.notes.date);
         }
+        self.notes.date = now.or(self.notes.date);
         let shown = own.and_then(|own| own.owner);
         let accounts = [Some(self.account()), Some(held.account.clone()), shown].into_iter().flatten().collect();
         let own = Own { held: held.session.clone(), accounts };

@@ -110,6 +110,37 @@ fn whoever_logged_in_from_the_future_supersedes_nobody() {
     });
 }
 
+/// Seen first in a part of the table, it is no stranger in the whole.
+#[test]
+fn whoever_logged_in_while_tables_were_cut_goes_as_others_do() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        world.policy(|policy| {
+            policy.reap = vec![rule("superseded", |asked| {
+                (asked.superseded, asked.idle) = (true, Some(Duration::from_secs(30)));
+            })];
+        });
+        let running = world.start();
+        world.pass(100).await;
+        let mut cut = false;
+        world.after(move |request, answer| {
+            let is_poll = request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/");
+            if is_poll && !std::mem::replace(&mut cut, true) {
+                let mut body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+                body["Members@odata.count"] = 9.into();
+                *answer.body_mut() = Bytes::from(body.to_string());
+            }
+            Duration::ZERO
+        });
+        let orphan = world.leaked("r1", "alice", 0);
+        world.pass(70).await;
+        world.leaked("r1", "alice", 0);
+        world.pass(200).await;
+        assert!(!world.lives("r1", &orphan), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
 #[test]
 fn a_look_that_took_a_while_still_counts() {
     story(|| async {

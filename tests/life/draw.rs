@@ -45,7 +45,7 @@ fn ilo(seed: u64, number: usize) -> IloScript {
     let way = chance.of_these(&[(1, 5), (5, 30), (5, 30), (20, 200), (300, 900)]);
     IloScript {
         seed: chance.next(),
-        limit: chance.of_these(&[6, 8, 10, 10, 13, 24]),
+        limit: chance.of_these(&[6, 8, 10, 10, 13, 16]),
         timeout_min: chance.of_these(&[0, 0, 30, 30, 30, 15, 120]),
         clock_offset_s: chance.of_these(&[0, 0, 0, 3, -40, 3600, -86_400, -770_000_000, 7200]),
         date_ahead_s: Chance::of(seed, "date", number as u64)

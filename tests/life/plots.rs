@@ -13,7 +13,8 @@ pub(crate) fn lay(seed: u64, ilo: usize, right_s: i64, calm_at_s: u64, acts: &mu
     }
     for _ in 0..chance.index(3) {
         let at_ms = chance.below(calm_at_s * 1000);
-        let plot = match chance.index(13) {
+        let plot = match chance.index(14) {
+            13 => vague(ilo),
             12 => ahead(ilo, right_s, &mut chance),
             0 | 1 => twin(ilo, &mut chance),
             2 | 3 => twin_of_a_known_one(ilo),
@@ -89,6 +90,12 @@ fn guessed(ilo: usize, chance: &mut Chance) -> Vec<(u64, What)> {
 fn slow_looks(ilo: usize, chance: &mut Chance) -> Vec<(u64, What)> {
     let fault = Fault::Slow { ms: chance.of_these(&[1100, 1900, 2500]) };
     vec![(0, What::Meet { ilo, on: On::Member, fault, times: 8 })]
+}
+
+/// Not all is told of anybody, and whoever is looked at was used just before.
+fn vague(ilo: usize) -> Vec<(u64, What)> {
+    let used = What::Between { ilo, on: On::Member, deed: Deed::Use, times: 12 };
+    vec![(0, What::Meet { ilo, on: On::Any, fault: Fault::Vague, times: 30 }), (0, used)]
 }
 
 /// For a moment the clock is ahead, while a client logs in again and again; it stops before that time has come.

@@ -231,6 +231,8 @@ impl Oracle {
     /// The host slept: a login that was on its way happened when nobody could know.
     pub(crate) fn slept(&mut self, now: Moment) {
         self.slept_at = Some(now);
+        // What ran before is no longer ago for whoever slept.
+        self.unsettled = now;
     }
 
     /// The host's clock is set. To a daemon that starts after it, that looks like a jump of every iLO's clock.
