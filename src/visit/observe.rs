@@ -57,6 +57,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         // A part of the table does not tell who was there when the clock jumped, nor who is gone.
         if extent == Extent::Whole {
             self.learn(&judgement, &answered, now, &sessions);
+        } else if !judgement.jumped {
+            self.suspect_strangers(&sessions, now);
         }
         self.notes.date = now.or(self.notes.date);
         let shown = own.and_then(|own| own.owner);
@@ -176,13 +178,17 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             self.memory.intents.retain(|intent| intent.authority != *here || date.is_some_and(|now| now > intent.to));
         } else {
             self.memory.suspects.retain(|id| sessions.iter().any(|session| session.id == *id));
-            let strangers = sessions.iter().filter(|session| self.is_of_another_clock(session, date));
-            let strangers: Vec<_> = strangers.map(|session| session.id.clone()).collect();
-            self.memory.suspects.extend(strangers);
+            self.suspect_strangers(sessions, date);
         }
         if let Clock::Sound(now) = judgement.clock {
             self.remember_who_is_on(now, sessions);
         }
+    }
+
+    fn suspect_strangers(&mut self, sessions: &[Session], date: Option<Timestamp>) {
+        let strangers = sessions.iter().filter(|session| self.is_of_another_clock(session, date));
+        let strangers: Vec<_> = strangers.map(|session| session.id.clone()).collect();
+        self.memory.suspects.extend(strangers);
     }
 
     /// Whether a session claims to be older than our last look at the whole table, where it was not: it logged in
