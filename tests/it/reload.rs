@@ -224,7 +224,7 @@ fn a_name_that_moves_brings_no_memory_of_who_was_on() {
     story(|| async {
         let mut world = World::of(&["r1", "r2"]);
         world.policy(|policy| {
-            policy.reap = vec![crate::harness::rule("idle", |asked| asked.idle = Some(Duration::from_secs(280)))]
+            policy.reap = vec![crate::harness::rule("idle", |asked| asked.idle = Some(Duration::from_secs(280)))];
         });
         world.settings.targets.remove(&IloName::new("r2"));
         world.sky.ilo("r1").set_clock_offset(7200);

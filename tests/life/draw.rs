@@ -5,9 +5,9 @@
 
 use crate::chance::Chance;
 use crate::plots;
+use crate::policies::{group, protect, rule};
 use crate::script::{
-    Act, ClientScript, ConditionsScript, ConfigScript, CrashAt, Deed, Expand, Fault, GroupScript, Habit, IloScript, On,
-    Phase, ProtectScript, RuleScript, Script, What,
+    Act, ClientScript, ConfigScript, CrashAt, Deed, Expand, Fault, Habit, IloScript, On, Phase, Script, What,
 };
 
 const OWNERS: [&str; 6] = ["svc-backup", "svc-inventory", "SVC-Backup", "ansible", "alice", "bob"];
@@ -92,120 +92,6 @@ fn config(seed: u64, count: usize, every_s: u64) -> ConfigScript {
         groups: (0..groups).map(|number| group(seed, number as u64)).collect(),
         members: (0..count).map(|_| Some(chance.index(groups))).collect(),
         places: (0..count).collect(),
-    }
-}
-
-fn group(seed: u64, number: u64) -> GroupScript {
-    let mut chance = Chance::of(seed, "policy", number);
-    let protects = chance.of_these(&[0, 0, 1, 2]);
-    let rules = 1 + chance.index(3);
-    GroupScript {
-        enforces: !chance.one_in(6),
-        password: 0,
-        account: 0,
-        is_pinned: chance.one_in(2),
-        protect: (0..protects).map(|_| protect(&mut chance)).collect(),
-        reap: match chance.index(12) {
-            0..=2 => built_in(),
-            3 => makes_room(),
-            4 => keeps_some(&mut chance),
-            _ => (0..rules).map(|_| rule(&mut chance)).collect(),
-        },
-    }
-}
-
-/// What is in force where nothing is configured.
-fn built_in() -> Vec<RuleScript> {
-    let rest =
-        || ConditionsScript { tags: vec!["REST".into()], user_types: vec!["Local".into()], ..Default::default() };
-    vec![
-        RuleScript {
-            conditions: ConditionsScript { superseded: true, idle_s: Some(600), ..rest() },
-            keep_latest: None,
-            down_to: None,
-        },
-        RuleScript {
-            conditions: ConditionsScript { superseded: true, idle_s: Some(180), when: Some(1), ..rest() },
-            keep_latest: None,
-            down_to: Some(5),
-        },
-    ]
-}
-
-/// Two rules that make room, one after the other.
-fn makes_room() -> Vec<RuleScript> {
-    let room = |idle_s: u64, down_to: Option<usize>| RuleScript {
-        conditions: ConditionsScript {
-            tags: vec!["REST".into()],
-            user_types: vec!["Local".into()],
-            idle_s: Some(idle_s),
-            ..Default::default()
-        },
-        keep_latest: None,
-        down_to,
-    };
-    vec![room(600, None), room(60, Some(4)), room(30, Some(3))]
-}
-
-/// The latest of each client stay, whatever else is true.
-fn keeps_some(chance: &mut Chance) -> Vec<RuleScript> {
-    let conditions = ConditionsScript {
-        tags: vec!["REST".into()],
-        user_types: vec!["Local".into(), "Directory".into()],
-        idle_s: Some(chance.of_these(&[30, 120, 300])),
-        ..Default::default()
-    };
-    vec![RuleScript { conditions, keep_latest: Some(1 + chance.index(3)), down_to: None }]
-}
-
-fn conditions(chance: &mut Chance) -> ConditionsScript {
-    ConditionsScript {
-        owner: chance.perhaps(3, |chance| chance.of_these(&["svc-*", "SVC-backup", "*", "ansibl?", "bob"]).to_owned()),
-        origin: chance.perhaps(4, |chance| {
-            chance.of_these(&["192.0.2.0/24", "0.0.0.0/0", "192.0.2.50/32", "127.0.0.0/8", "2001:db8::/32"]).to_owned()
-        }),
-        ..ConditionsScript::default()
-    }
-}
-
-fn protect(chance: &mut Chance) -> ProtectScript {
-    let mut conditions = conditions(chance);
-    if conditions.owner.is_none() && conditions.origin.is_none() {
-        conditions.owner = Some("bob".to_owned());
-    }
-    conditions.age_s = chance.perhaps(6, |chance| chance.within((60, 7200)));
-    ProtectScript { conditions, until_s: chance.perhaps(3, |chance| chance.within((0, 20_000)).cast_signed()) }
-}
-
-fn rule(chance: &mut Chance) -> RuleScript {
-    let conditions = ConditionsScript {
-        tags: chance
-            .of_these::<&[&str]>(&[
-                &["REST"],
-                &["REST"],
-                &["REST", "Web UI"],
-                &["REST", "SSH", "Remote Console", "IPMI/RMCP"],
-            ])
-            .iter()
-            .map(|tag| (*tag).to_owned())
-            .collect(),
-        user_types: chance
-            .of_these::<&[&str]>(&[&["Local"], &["Local"], &["Local", "Directory"]])
-            .iter()
-            .map(|user_type| (*user_type).to_owned())
-            .collect(),
-        // Without it a rule is bold; some are.
-        idle_s: (!chance.one_in(8)).then(|| chance.of_these(&[5, 30, 60, 180, 300, 600, 1800])),
-        age_s: chance.perhaps(5, |chance| chance.of_these(&[60, 600, 3600])),
-        superseded: chance.one_in(2),
-        never_used: chance.one_in(6),
-        when: chance.perhaps(4, |chance| chance.of_these(&[0, 1, 1, 2, 3])),
-        ..conditions(chance)
-    };
-    RuleScript {
-        conditions,
-        keep_latest: chance.perhaps(4, |chance| chance.index(4)),
-        down_to: chance.perhaps(4, |chance| chance.index(8)),
     }
 }
 

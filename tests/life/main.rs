@@ -12,7 +12,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | `script` | a life as data |
-//! | `draw`, `plots`, `chance` | from a seed to a script |
+//! | `draw`, `policies`, `plots`, `chance` | from a seed to a script |
 //! | `life` | the driver: moves time, and everything in it |
 //! | `world`, `wire`, `disk`, `host` | iLOs and time; the two seams, with all that can go wrong there; the daemon's host |
 //! | `crowd`, `deeds`, `spoil` | those who use the iLOs; who comes at the worst moment; answers that lie |
@@ -33,6 +33,7 @@ mod host;
 mod life;
 mod oracle;
 mod plots;
+mod policies;
 mod script;
 mod shrink;
 mod spoil;
@@ -122,7 +123,7 @@ fn commit() -> String {
 }
 
 /// Lives that once broke a rule, as they were when they were found.
-const ONCE: [(&str, &str); 7] = [
+const ONCE: [(&str, &str); 14] = [
     ("a clock that was wrong after a reset", include_str!("once/a-clock-that-was-wrong-after-a-reset.json")),
     ("a proof while nothing is told", include_str!("once/a-proof-while-nothing-is-told.json")),
     ("our account from elsewhere", include_str!("once/our-account-from-elsewhere.json")),
@@ -130,6 +131,13 @@ const ONCE: [(&str, &str); 7] = [
     ("hidden while a clock jumps", include_str!("once/hidden-while-a-clock-jumps.json")),
     ("asleep before a login", include_str!("once/asleep-before-a-login.json")),
     ("killed with a spent budget", include_str!("once/killed-with-a-spent-budget.json")),
+    ("a session that a table leaves out", include_str!("once/a-session-that-a-table-leaves-out.json")),
+    ("the other of two", include_str!("once/the-other-of-two.json")),
+    ("a twin of one that is known", include_str!("once/a-twin-of-one-that-is-known.json")),
+    ("a login from the future", include_str!("once/a-login-from-the-future.json")),
+    ("asleep after the look", include_str!("once/asleep-after-the-look.json")),
+    ("a service root that is cut", include_str!("once/a-service-root-that-is-cut.json")),
+    ("first seen in a part", include_str!("once/first-seen-in-a-part.json")),
 ];
 
 /// Lives them again; whether all went well.

@@ -233,9 +233,12 @@ impl Site {
 
 fn ilo(number: usize, script: &IloScript, seed: u64) -> Ilo {
     let ours = config::password(0);
-    let account = |name| match script.is_operator {
-        true => Account::operator(name, ours.clone()),
-        false => Account::administrator(name, ours.clone()),
+    let account = |name| {
+        if script.is_operator {
+            Account::operator(name, ours.clone())
+        } else {
+            Account::administrator(name, ours.clone())
+        }
     };
     Ilo::new(Spec {
         accounts: ACCOUNTS.map(account).to_vec(),

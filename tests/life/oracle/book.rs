@@ -228,7 +228,9 @@ impl Book {
 
     /// Who is on, one by one.
     fn sees_all(&mut self, sessions: &[Session], is_cut: bool, is_vague: bool) {
-        sessions.iter().for_each(|session| see(&mut self.seen, session));
+        for session in sessions {
+            see(&mut self.seen, session);
+        }
         if is_cut {
             return;
         }

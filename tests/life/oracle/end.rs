@@ -106,13 +106,13 @@ impl Oracle {
         };
         self.books[number].ended_by.push(rule);
         self.within_caps(now, number, &picture)?;
-        let is_blind = !self.from_the_future(number, site, &picture);
+        let is_blind = !self.shows_the_future(number, site, &picture);
         self.lets_go((now, number), site, &picture, (&look.session, is_blind, lacks))
     }
 
     /// Whether somebody shows a time that is still to come, where nobody has seen the clock go back: then no time
     /// there is sound, and everybody can know.
-    fn from_the_future(&self, number: usize, site: &Site, picture: &super::Picture) -> bool {
+    fn shows_the_future(&self, number: usize, site: &Site, picture: &super::Picture) -> bool {
         let book = &self.books[number];
         let is_unseen = book.clock_set == book.blind_until && book.first_told_at > book.clock_set;
         let Some(set) = book.blind_until.filter(|_| is_unseen && book.host_set.is_none() && !book.is_doubted) else {

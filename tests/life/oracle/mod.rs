@@ -367,7 +367,7 @@ impl Oracle {
                 book.forbidden = if status == 403 { Some(now) } else { book.forbidden };
                 self.records.answered(number, status);
             }
-            _ => {}
+            On::Any => {}
         }
         if response.status() == 401 && on != On::Login {
             // Whatever is made of that, the session may go on without us.
