@@ -103,6 +103,8 @@ pub(super) struct Book {
     pub(super) has_left: bool,
     /// When this life of the daemon was first told who is on.
     pub(super) first_told_at: Option<Moment>,
+    /// The last request asked to expand.
+    pub(super) has_wished: bool,
     /// The last answer was an old one.
     pub(super) was_stale: bool,
     /// Nothing ever reaches it.

@@ -269,11 +269,14 @@ impl Oracle {
                 None => return self.breaks("rule 2", format!("a token of another iLO is sent to ilo-{number:02}")),
             },
         };
+        // Where the wish to expand is refused, the same is asked without it.
+        let wishes = on == On::Collection && request.uri().query().is_some();
+        let has_wished = std::mem::replace(&mut self.books[number].has_wished, wishes);
         match on {
             On::Login => self.logs_in(now, number, site),
             On::Delete => self.ends(now, number, site, &id, acting.as_ref()),
             On::Collection => {
-                self.counts.visits += u64::from(request.uri().query().is_some() != site.expands_not());
+                self.counts.visits += u64::from(wishes || !has_wished);
                 self.books[number].visit_begins();
                 self.records.visit_begins(number).into_iter().for_each(|what| self.breaks("I12", what));
             }
