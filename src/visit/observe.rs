@@ -185,6 +185,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         }
     }
 
+    /// Times of another clock prove nothing until their session is gone.
     fn suspect_strangers(&mut self, sessions: &[Session], date: Option<Timestamp>) {
         let strangers = sessions.iter().filter(|session| self.is_of_another_clock(session, date));
         let strangers: Vec<_> = strangers.map(|session| session.id.clone()).collect();

@@ -20,6 +20,15 @@ pub(super) struct Unseen {
     intents: Vec<(Intent, Instant)>,
 }
 
+/// An own session that nobody holds.
+struct Stray {
+    id: SessionId,
+    /// What proves it, for people.
+    proof: String,
+    /// The login that it is the session of; `None` where it is known by id.
+    made_by: Option<Intent>,
+}
+
 impl Unseen {
     /// Whether no session could be meant by it, at the last look.
     pub(super) fn has_intent(&self, intent: &Intent) -> bool {
@@ -27,20 +36,22 @@ impl Unseen {
     }
 }
 
-/// Takes in which proofs mean somebody now, and drops those that meant nobody for long enough.
+/// Takes in which proofs mean somebody now, and drops those that meant nobody for long enough: from the answer to one
+/// look to the question of another, since nobody knows when in between the iLO read its table.
 fn lapse<P: Clone + PartialEq>(
     proofs: &mut Vec<P>,
     unseen: &mut Vec<(P, Instant)>,
+    asked: Instant,
     means_somebody: impl Fn(&P) -> bool,
 ) {
-    let now = Instant::now();
-    unseen.retain(|(proof, _)| proofs.contains(proof) && !means_somebody(proof));
+    unseen.retain(|(proof, _)| proofs.contains(proof));
     for proof in proofs.iter().filter(|proof| !means_somebody(proof)) {
         if !unseen.iter().any(|(before, _)| before == proof) {
-            unseen.push((proof.clone(), now));
+            unseen.push((proof.clone(), Instant::now()));
         }
     }
-    let is_over = |proof: &P| unseen.iter().any(|(before, since)| before == proof && now - *since >= LINGERS);
+    let is_over =
+        |proof: &P| unseen.iter().any(|(before, since)| before == proof && asked.duration_since(*since) >= LINGERS);
     proofs.retain(|proof| !is_over(proof));
 }
 
@@ -63,16 +74,16 @@ fn could_be_of(intent: &Intent, session: &Session, from: Option<IpAddr>) -> bool
 impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// Ends sessions of our own account that are proven to be ours and that nobody holds.
     pub(super) async fn end_strays(&mut self, held: &Held, seen: &Observation) -> Result<(), VisitError> {
-        if seen.extent != Extent::Whole {
-            return Ok(());
-        }
-        let strays = self.strays_in(seen);
+        let strays = if seen.extent == Extent::Whole { self.strays_in(seen) } else { Vec::new() };
         if !strays.is_empty() {
             let flashing = self.ilo.flashing(&held.token).await.map_err(|error| self.failed(error.into()))?;
             if flashing == Flashing::No {
-                for (id, proof) in strays {
+                for Stray { id, proof, made_by } in strays {
                     // One that is said to be gone without our doing is looked for further on.
                     if self.ilo.end(&held.token, &id).await == Ended::Done {
+                        let here = &self.target.authority;
+                        self.memory.intents.retain(|intent| Some(intent) != made_by.as_ref());
+                        self.memory.former.retain(|former| former.authority != *here || former.session != id);
                         self.strays.push((id, proof));
                     }
                 }
@@ -83,11 +94,15 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     }
 
     /// Own sessions that we know by id, and own sessions that one recorded login alone explains.
-    fn strays_in(&mut self, seen: &Observation) -> Vec<(SessionId, String)> {
+    fn strays_in(&mut self, seen: &Observation) -> Vec<Stray> {
         let others = || seen.sessions.iter().filter(|session| session.id != seen.own.held);
         let (known, unknown): (Vec<&Session>, Vec<&Session>) = others().partition(|session| self.was_ours(session));
-        let mut strays: Vec<_> =
-            known.iter().map(|session| (session.id.clone(), String::from("it was ours by id"))).collect();
+        let by_id = |session: &&Session| Stray {
+            id: session.id.clone(),
+            proof: String::from("it was ours by id"),
+            made_by: None,
+        };
+        let mut strays: Vec<Stray> = known.iter().map(by_id).collect();
         let from = seen.sessions.iter().find(|session| session.id == seen.own.held).and_then(|own| own.origin);
         let here = &self.target.authority;
         let mut open: Vec<Intent> = self
@@ -108,7 +123,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
                 left.retain(|session| session.id != only.id);
                 let Intent { from, to, .. } = intent;
                 let proof = format!("it logged in between {from} and {to}, as a login of ours whose reply was lost");
-                strays.push((only.id.clone(), proof));
+                strays.push(Stray { id: only.id.clone(), proof, made_by: Some(intent) });
             }
         }
         // If two could be it, neither is proven, nor is the one that is left when the other is gone.
@@ -128,39 +143,38 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             && session.owner.as_ref() == Some(&former.account)
     }
 
-    /// Drops what proved a session that is ended, and what could mean nobody here for long enough: sessions that are
-    /// gone, and intents whose time is over and that left no session. What the iLO does not tell today, it may tell
-    /// tomorrow.
+    /// Drops what could mean nobody here for long enough: sessions that are gone, and intents whose time is over and
+    /// that left no session. What the iLO does not tell today, it may tell tomorrow; and whoever is in a part of the
+    /// table is there.
     fn forget_proofs(&mut self, seen: &Observation) {
-        let (ended, left): (Vec<&Session>, Vec<&Session>) =
-            seen.sessions.iter().partition(|session| self.strays.iter().any(|(id, _)| *id == session.id));
+        let is_ended = |session: &&Session| self.strays.iter().any(|(id, _)| *id == session.id);
+        let left: Vec<&Session> = seen.sessions.iter().filter(|session| !is_ended(session)).collect();
         let was_ours: Vec<&SessionId> =
             left.iter().filter(|session| self.was_ours(session)).map(|session| &session.id).collect();
         let here = &self.target.authority;
         let may_be = |account: &Owner, session: &Session| session.owner.as_ref().is_none_or(|owner| owner == account);
-        let is_former =
-            |former: &Former, session: &Session| former.session == session.id && may_be(&former.account, session);
-        let is_made_by = |intent: &Intent, session: &Session| {
+        let is_there = |former: &Former| {
+            let is_it = |session: &&Session| former.session == session.id && may_be(&former.account, session);
+            former.authority != *here || left.iter().any(is_it)
+        };
+        let may_be_of = |intent: &Intent, session: &Session| {
             matches!(session.kind, Kind::Rest | Kind::Unknown)
                 && may_be(&intent.account, session)
                 && session.login.is_none_or(|login| login >= intent.from && login <= intent.to)
                 && session.id != seen.own.held
                 && !was_ours.contains(&&session.id)
         };
-        self.memory
-            .former
-            .retain(|former| former.authority != *here || !ended.iter().any(|session| is_former(former, session)));
-        self.memory
-            .intents
-            .retain(|intent| intent.authority != *here || !ended.iter().any(|session| is_made_by(intent, session)));
+        let is_open = |intent: &Intent| {
+            let is_over = seen.clock.now().is_some_and(|now| now > intent.to);
+            intent.authority != *here || !is_over || left.iter().any(|session| may_be_of(intent, session))
+        };
         let Unseen { former, intents } = &mut self.notes.unseen;
-        lapse(&mut self.memory.former, former, |former| {
-            former.authority != *here || left.iter().any(|session| is_former(former, session))
-        });
-        if let Some(now) = seen.clock.now() {
-            lapse(&mut self.memory.intents, intents, |intent| {
-                intent.authority != *here || now <= intent.to || left.iter().any(|session| is_made_by(intent, session))
-            });
+        former.retain(|(former, _)| !is_there(former));
+        intents.retain(|(intent, _)| !is_open(intent));
+        if seen.extent == Extent::Whole {
+            let asked = self.world.started + self.asked;
+            lapse(&mut self.memory.former, former, asked, is_there);
+            lapse(&mut self.memory.intents, intents, asked, is_open);
         }
     }
 }

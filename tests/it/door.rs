@@ -1,6 +1,7 @@
 //! Our own session: one at most, through kills, lost replies and spurious refusals; none after a clean stop.
 
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ilo_reaper::event::Event;
@@ -146,6 +147,19 @@ fn lost_replies_in_a_row_do_not_fill_the_table() {
     });
 }
 
+/// Somebody logs in with our account just before our first login arrives: who that is, then.
+fn logs_in_with_us(world: &World, origin: IpAddr) -> Arc<Mutex<Option<ilo_sim::SessionId>>> {
+    let made = Arc::new(Mutex::new(None));
+    let theirs = Arc::clone(&made);
+    world.before(move |request, ilo, now| {
+        let mut theirs = theirs.lock().unwrap();
+        if request.method() == http::Method::POST && theirs.is_none() {
+            *theirs = Some(ilo.admit(now, ilo_sim::SessionSpec::rest(OURS, origin)));
+        }
+    });
+    made
+}
+
 /// A person who uses our account is not us.
 #[test]
 fn a_session_of_our_account_that_no_lost_login_explains_lives() {
@@ -166,16 +180,8 @@ fn a_session_of_our_account_that_no_lost_login_explains_lives() {
 fn two_sessions_that_one_lost_login_could_explain_both_live() {
     story(|| async {
         let world = World::of(&["r1"]);
-        let twin = Arc::new(std::sync::Mutex::new(None));
-        let (theirs, mut done) = (Arc::clone(&twin), false);
         world.sky.ilo("r1").inject(lose_login());
-        world.before(move |request, ilo, now| {
-            if request.method() == http::Method::POST && !done {
-                done = true;
-                let spec = ilo_sim::SessionSpec::rest(OURS, crate::harness::US);
-                *theirs.lock().unwrap() = Some(ilo.admit(now, spec));
-            }
-        });
+        let twin = logs_in_with_us(&world, crate::harness::US);
         let running = world.start();
         world.pass(600).await;
         let twin = twin.lock().unwrap().clone().expect("there was a login");
@@ -215,14 +221,7 @@ fn whoever_is_left_of_two_that_one_lost_login_could_explain_lives() {
     story(|| async {
         let world = World::of(&["r1"]);
         world.sky.ilo("r1").inject(lose_login());
-        let made = Arc::new(std::sync::Mutex::new(None));
-        let (theirs, mut done) = (Arc::clone(&made), false);
-        world.before(move |request, ilo, now| {
-            if request.method() == http::Method::POST && !done {
-                done = true;
-                *theirs.lock().unwrap() = Some(ilo.admit(now, ilo_sim::SessionSpec::rest(OURS, crate::harness::US)));
-            }
-        });
+        let made = logs_in_with_us(&world, crate::harness::US);
         let running = world.start();
         world.pass(150).await;
         let theirs = made.lock().unwrap().clone().expect("there was a login");
@@ -274,14 +273,7 @@ fn a_login_whose_session_was_refused_at_once_explains_nobody() {
             .sky
             .ilo("r1")
             .inject(Fault { on: Matcher::new(http::Method::GET, SESSIONS), what: FaultKind::Answer(denied) });
-        let made = Arc::new(std::sync::Mutex::new(None));
-        let (theirs, mut done) = (Arc::clone(&made), false);
-        world.before(move |request, ilo, now| {
-            if request.method() == http::Method::POST && !done {
-                done = true;
-                *theirs.lock().unwrap() = Some(ilo.admit(now, ilo_sim::SessionSpec::rest(OURS, crate::harness::US)));
-            }
-        });
+        let made = logs_in_with_us(&world, crate::harness::US);
         let running = world.start();
         world.pass(400).await;
         let theirs = made.lock().unwrap().clone().expect("there was a login");
@@ -298,20 +290,55 @@ fn a_lost_login_explains_no_session_from_elsewhere() {
         let world = World::of(&["r1"]);
         world.sky.ilo("r1").inject(lose_login());
         let guest = world.admit("r1", ilo_sim::SessionSpec::rest(OURS, crate::harness::SCRIPT), 0);
-        let late = Arc::new(std::sync::Mutex::new(None));
-        let (theirs, mut done) = (Arc::clone(&late), false);
-        world.before(move |request, ilo, now| {
-            if request.method() == http::Method::POST && !done {
-                done = true;
-                *theirs.lock().unwrap() =
-                    Some(ilo.admit(now, ilo_sim::SessionSpec::rest(OURS, crate::harness::SCRIPT)));
-            }
-        });
+        let late = logs_in_with_us(&world, crate::harness::SCRIPT);
         let running = world.start();
         world.pass(600).await;
         let late = late.lock().unwrap().clone().expect("there was a login");
         assert!(world.lives("r1", &guest) && world.lives("r1", &late), "{}", world.story());
         assert_eq!(world.heard("session.stray_ended").len(), 1, "ours goes: {}", world.story());
+        world.stop(running).await;
+    });
+}
+
+/// Another table than the iLO's.
+fn tell(answer: &mut http::Response<bytes::Bytes>, change: impl FnOnce(&mut Vec<serde_json::Value>)) {
+    let mut body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+    let members = body["Members"].as_array_mut().unwrap();
+    change(members);
+    let count = members.len();
+    body["Members@odata.count"] = count.into();
+    *answer.body_mut() = bytes::Bytes::from(body.to_string());
+}
+
+/// For a quarter of an hour no whole table tells the session that we lost; now and then a part of one does.
+#[test]
+fn a_session_of_ours_that_a_part_of_the_table_shows_is_not_forgotten() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        world.sky.ilo("r1").inject(lose_login());
+        let mut looks = 0;
+        world.after(move |request, answer| {
+            let is_look = request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/");
+            if is_look && answer.status() == 200 {
+                looks += 1;
+                tell(answer, |members| {
+                    members.sort_by_key(|member| member["Id"].to_string());
+                    // Without our own session it is no whole one.
+                    let left_out = match looks {
+                        16.. => None,
+                        _ if looks % 5 == 0 => Some(1),
+                        _ => Some(0),
+                    };
+                    left_out.filter(|place| *place < members.len()).map(|place| members.remove(place));
+                });
+            }
+            Duration::ZERO
+        });
+        let running = world.start();
+        world.pass(900).await;
+        assert_eq!(world.ours("r1"), 2, "{}", world.story());
+        world.pass(300).await;
+        assert_eq!((world.logins("r1"), world.ours("r1")), (2, 1), "{}", world.story());
         world.stop(running).await;
     });
 }
@@ -332,19 +359,16 @@ fn a_session_of_ours_that_a_table_leaves_out_for_a_while_is_not_forgotten() {
                 if !is_look || answer.status() != 200 {
                     return Duration::ZERO;
                 }
-                let mut body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
-                let members = body["Members"].as_array_mut().unwrap();
-                if members.len() == 2 {
-                    // An id tells when it was made.
-                    let older = members.iter().map(|member| member["Id"].to_string()).min();
-                    lost = lost.take().or(older);
-                    looks += 1;
-                }
-                if looks <= 3 {
-                    members.retain(|member| Some(member["Id"].to_string()) != lost);
-                    body["Members@odata.count"] = members.len().into();
-                    *answer.body_mut() = bytes::Bytes::from(body.to_string());
-                }
+                tell(answer, |members| {
+                    if members.len() == 2 {
+                        // An id tells when it was made.
+                        lost = lost.take().or(members.iter().map(|member| member["Id"].to_string()).min());
+                        looks += 1;
+                    }
+                    if looks <= 3 {
+                        members.retain(|member| Some(member["Id"].to_string()) != lost);
+                    }
+                });
                 Duration::ZERO
             });
             let running = world.start();

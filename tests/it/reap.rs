@@ -311,6 +311,26 @@ fn an_account_that_may_not_end_others_tries_once_an_hour() {
     });
 }
 
+/// It is the account that keeps them, and not a cap; and of what no cap kept there is no record.
+#[test]
+fn where_our_account_may_not_end_others_no_cap_is_blamed() {
+    story(|| async {
+        let mut world = World::with(&["r1"], |spec| {
+            spec.accounts[0] = ilo_sim::Account::operator(OURS, "right");
+        });
+        world.settings.caps.share_of_seen_percent = 50;
+        world.leaked("r1", "svc-backup", 1200);
+        let running = world.start();
+        world.pass(130).await;
+        assert_eq!(world.heard("ilo.delete_forbidden").len(), 1, "{}", world.story());
+        world.leaked("r1", "svc-backup", 0);
+        world.leaked("r1", "svc-backup", 0);
+        world.pass(1500).await;
+        assert!(world.heard("reap.capped").is_empty(), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
 #[test]
 fn web_and_console_sessions_stay_beside_what_goes() {
     story(|| async {

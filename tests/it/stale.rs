@@ -75,6 +75,32 @@ fn a_look_that_took_long_ends_nobody() {
     });
 }
 
+/// Where times prove nothing, standing still is all that counts, and an answer shows how things were when it was asked
+/// for, at the earliest, however long it takes.
+#[test]
+fn standing_still_counts_until_the_question_and_not_until_its_answer() {
+    story(|| async {
+        let world = idle_rule(70);
+        let running = world.start();
+        world.pass(300).await;
+        // Whoever is on when a clock jumps is judged by standing still from then on.
+        let leaked = world.leaked("r1", "alice", 0);
+        world.sky.ilo("r1").set_clock_offset(86_400);
+        let mut polls = 0;
+        world.after(move |request, _| {
+            let is_poll = request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/");
+            polls += i32::from(is_poll);
+            Duration::from_secs(if is_poll && polls == 2 { 14 } else { 0 })
+        });
+        // The second poll after the jump is asked for a minute after the first.
+        world.pass(90).await;
+        assert!(world.lives("r1", &leaked), "{}", world.story());
+        world.pass(60).await;
+        assert!(!world.lives("r1", &leaked), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
 /// A host that sleeps between look and DELETE wakes up long after the look.
 #[test]
 fn a_look_from_before_the_host_slept_ends_nobody() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ilo_sim::{Moment, Session, SessionId, Stamp};
 
+use crate::spoil::lacks;
 use crate::world::{ACCOUNTS, US};
 
 /// Whoever a whole table leaves out for so long is gone, for all that anybody can tell.
@@ -76,6 +77,8 @@ pub(super) struct Book {
     pub(super) ending: Option<(SessionId, Moment, bool)>,
     /// The numbers of the rules by which this visit ended somebody.
     pub(super) ended_by: Vec<usize>,
+    /// Logins of ours that made nothing, as far as anybody but us knows: no answer came.
+    pub(super) lost_logins: Vec<Moment>,
     /// Sessions of our account and origin that were told together with a lost one of ours from the same second.
     pub(super) twins: BTreeSet<SessionId>,
     seen: BTreeMap<SessionId, Seen>,
@@ -230,7 +233,10 @@ impl Book {
 
     /// Who is on, one by one.
     fn sees_all(&mut self, sessions: &[Session], is_cut: bool, is_vague: bool) {
-        for session in sessions {
+        // What the iLO did not tell nobody could see.
+        let is_told =
+            |session: &&Session| !self.vague.contains(&session.id) || lacks(session.id.as_str()) != "AccessTime";
+        for session in sessions.iter().filter(is_told) {
             see(&mut self.seen, session);
         }
         if is_cut {

@@ -69,6 +69,7 @@ impl Oracle {
     /// Reasons to leave an iLO alone for longer than a calm lasts.
     fn may_wait(&self, now: Moment, number: usize, site: &Site, group: usize) -> bool {
         let book = &self.books[number];
+        let every = Duration::from_secs(self.now_in_force().config.every_s);
         let within = |at: Option<Moment>, wait_s: u64| at.is_some_and(|at| now.since(at) < Duration::from_secs(wait_s));
         let is_full = site.ilo.sessions(now).count() >= site.script.limit;
         let (asked, way_ms) = (site.script.limit as u64 + 9, site.script.way_ms.1);
@@ -79,7 +80,7 @@ impl Oracle {
             || book.logins_since >= 2
             || self.records.intents_at(&host(number)) >= 2
             || within(book.forbidden, 3700)
-            || self.passwords.may_wait(group, self.name_of(number))
+            || self.passwords.may_wait(now, group, self.name_of(number), every * 2 + Duration::from_secs(60))
     }
 
     /// A session that a rule covers beyond doubt, and that is still there.

@@ -42,6 +42,8 @@ struct Group {
     telling: Vec<(Moment, usize)>,
     /// No login before that.
     suspended: Option<(Moment, Moment)>,
+    /// When it was accepted again after that: from then on the others are visited, each in its turn.
+    resumed_at: Option<Moment>,
 }
 
 impl Passwords {
@@ -78,6 +80,7 @@ impl Oracle {
         let Some((group, name)) = name.and_then(|name| Some((current.config.members[name]?, name))) else { return };
         self.books[number].logins_since += 1;
         self.books[number].logs_in = true;
+        self.books[number].lost_logins.push(now);
         // After a reload a visit may still be under way with what was in force before.
         let is_settled = self.history.len() == 1 || now.since(self.unsettled) > Duration::from_secs(600);
         if let Some(what) = self.passwords.objection(now, group, name).filter(|_| is_settled) {
@@ -88,6 +91,7 @@ impl Oracle {
 
     /// A login made a session.
     pub(super) fn logged_in(&mut self, now: Moment, number: usize, site: &Site, id: &SessionId) {
+        self.books[number].lost_logins.pop();
         let token = site.ilo.session(id, now).and_then(|session| session.token.clone());
         // Until we are told.
         // A clock that was set between our question for its time and the login takes the proof away.
@@ -123,6 +127,10 @@ impl Oracle {
 
     /// The daemon is told what became of its login.
     pub(super) fn told_of_login(&mut self, now: Moment, number: usize, response: &Response<Bytes>) {
+        let is_full = String::from_utf8_lossy(response.body()).contains("SessionLimitExceeded");
+        if is_full || response.status().is_client_error() {
+            self.books[number].lost_logins.pop();
+        }
         let body = String::from_utf8_lossy(response.body());
         let group = self.passwords.trying.get(&number).copied();
         let token = response.headers().get("x-auth-token").and_then(|token| token.to_str().ok());
@@ -131,7 +139,7 @@ impl Oracle {
             let is_it = |ours: &&mut Ours| ours.token.as_deref() == token;
             book.ours.values_mut().filter(is_it).for_each(|ours| ours.is_excused = false);
             if let Some((group, name)) = group {
-                self.passwords.accepted(group, name);
+                self.passwords.accepted(now, group, name);
             }
         } else if body.contains("SessionLimitExceeded") {
             self.books[number].refused_full = Some(now);
@@ -189,16 +197,20 @@ impl Passwords {
     }
 
     /// Whether a password may rest for longer than a calm lasts.
-    pub(super) fn may_wait(&self, number: usize, ilo: usize) -> bool {
-        self.groups.get(&number).is_some_and(|group| group.suspended.is_some() || group.rejected.contains_key(&ilo))
+    pub(super) fn may_wait(&self, now: Moment, number: usize, ilo: usize, turn: Duration) -> bool {
+        let is_soon = |at: Moment| now.since(at) < turn;
+        self.groups.get(&number).is_some_and(|group| {
+            group.suspended.is_some() || group.rejected.contains_key(&ilo) || group.resumed_at.is_some_and(is_soon)
+        })
     }
 
     fn is_tried_elsewhere(&self, number: usize, ilo: usize) -> bool {
         !self.changed.contains(&number) && self.trying.values().any(|(group, name)| *name != ilo && *group == number)
     }
 
-    fn accepted(&mut self, number: usize, ilo: usize) {
+    fn accepted(&mut self, now: Moment, number: usize, ilo: usize) {
         let group = self.groups.entry(number).or_default();
+        group.resumed_at = group.suspended.map(|_| now).or(group.resumed_at);
         group.works = true;
         group.known_by.insert(ilo);
         group.rejected.remove(&ilo);

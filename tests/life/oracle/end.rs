@@ -14,6 +14,10 @@ use crate::world::{ACCOUNTS, Site, US};
 /// The longest from asking for the last look to sending the DELETE.
 const LOOK_TO_DELETE: Duration = Duration::from_secs(2);
 
+/// How long after it was sent a login may happen: the longest exchange, the longest wait after wrong passwords, and what
+/// the daemon allows for beside that.
+const LOST_LOGIN: Duration = Duration::from_secs(30 + 50 + 6);
+
 /// Times that are later than now by so much are wrong: whoever sets a clock by hand may be two minutes off.
 const TOLERATED: Duration = Duration::from_secs(130);
 
@@ -38,7 +42,12 @@ impl Oracle {
         let told = told.and_then(|picture| picture.sessions.iter().find(|session| session.id == *id));
         let is_twin =
             |told: &Session| ACCOUNTS.contains(&told.owner.as_str()) && told.origin == US && !self.records.waits(id);
-        if told.is_some_and(|told| is_twin(told) && !book.twins.contains(id)) {
+        // Or another login of ours, of which nobody knows that it made nothing, could have made it.
+        let could_be_lost = |told: &Session| {
+            let within = |at: &Moment| *at <= told.login && told.login.since(*at) <= LOST_LOGIN;
+            book.lost_logins.iter().any(within)
+        };
+        if told.is_some_and(|told| is_twin(told) && (!book.twins.contains(id) || could_be_lost(told))) {
             let login = told.map(|told| told.login);
             let lost = self.books[number].ours.values_mut().filter(|ours| Some(ours.login) == login);
             lost.for_each(|ours| ours.is_unprovable = true);
