@@ -1,13 +1,17 @@
 //! What an iLO's answers mean: status, headers and messages. PURE.
 
+use std::io::Read;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use flate2::read::MultiGzDecoder;
+use http::header::{CONTENT_ENCODING, DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 use super::ilo::{Ended, IloError, Login, LoginError, SESSIONS};
+use super::transport::{BODY_BYTES_MAX, ExchangeError};
 use super::wire;
+use crate::event::Cause;
 use crate::secret::Secret;
 use crate::session::SessionId;
 use crate::time::Timestamp;
@@ -25,6 +29,30 @@ pub(super) fn collection_path() -> &'static str {
 
 pub(super) fn date(answer: &Response<Bytes>) -> Option<Timestamp> {
     header(answer.headers(), &DATE).and_then(Timestamp::parse_http_date)
+}
+
+/// The answer with its body as it was before it was packed. iLO 4 and 5 pack some resources though nobody asked (HPE
+/// Redfish docs, "navigating the data model"). What it unpacks to is bounded like any other body.
+pub(super) fn unpacked(mut answer: Response<Bytes>) -> Result<Response<Bytes>, ExchangeError> {
+    let Some(encoding) = answer.headers().get(CONTENT_ENCODING) else { return Ok(answer) };
+    let is = |name: &str| encoding.as_bytes().eq_ignore_ascii_case(name.as_bytes());
+    let nonsense = |why: String| Err(ExchangeError::Failed(Cause::Nonsense, why));
+    if is("identity") || answer.body().is_empty() {
+        return Ok(answer);
+    }
+    if !is("gzip") && !is("x-gzip") {
+        return nonsense(String::from("the answer is packed in a way that nobody asked for"));
+    }
+    let mut body = Vec::new();
+    let most = u64::try_from(BODY_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    if let Err(error) = MultiGzDecoder::new(answer.body().as_ref()).take(most).read_to_end(&mut body) {
+        return nonsense(format!("the answer can't be unpacked: {error}"));
+    }
+    if body.len() > BODY_BYTES_MAX {
+        return nonsense(format!("the answer unpacks to more than {BODY_BYTES_MAX} bytes"));
+    }
+    *answer.body_mut() = Bytes::from(body);
+    Ok(answer)
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tracing::debug;
 use zeroize::Zeroizing;
 
-use super::answer::{X_AUTH_TOKEN, collection_path, date, ended, login, login_refusal, refusal};
+use super::answer::{X_AUTH_TOKEN, collection_path, date, ended, login, login_refusal, refusal, unpacked};
 use super::transport::{ExchangeError, Patience, Peer, Transport};
 use super::wire::{self, Collection, Flashing};
 use crate::event::Cause;
@@ -271,7 +271,7 @@ impl<'a, T: Transport> Ilo<'a, T> {
             ..self.patience
         };
         let sent = Instant::now();
-        let answer = self.transport.exchange(&self.peer, request, patience).await;
+        let answer = self.transport.exchange(&self.peer, request, patience).await.and_then(unpacked);
         let took_ms = sent.elapsed().as_millis();
         match &answer {
             Ok(answer) => debug!(ilo = %self.peer.authority, %method, path, status = answer.status().as_u16(), took_ms),

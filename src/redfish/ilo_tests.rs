@@ -1,10 +1,14 @@
 use std::collections::VecDeque;
+use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http::HeaderName;
 use serde_json::json;
 
 use super::*;
+use crate::redfish::BODY_BYTES_MAX;
 use crate::redfish::answer::TOKEN_BYTES_MAX;
 use crate::settings::{Authority, CredentialId, Trust};
 
@@ -279,5 +283,48 @@ async fn a_session_is_gone_only_when_the_ilo_says_so() {
         let read = script.ilo().session(&token, &SessionId::read("a")).await;
         assert_eq!(read == Ok(None), gone, "{status}");
         assert_eq!(script.lines(), ["GET /redfish/v1/SessionService/Sessions/a/"]);
+    }
+}
+
+/// `text`, packed.
+fn gzip(text: &str) -> Bytes {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+    packer.write_all(text.as_bytes()).expect("room");
+    Bytes::from(packer.finish().expect("all of it"))
+}
+
+/// An answer whose body is said to be packed so.
+fn packed(encoding: &str, body: Bytes) -> Answered {
+    let mut packed = answer(200, &[("content-encoding", encoding)], "")?;
+    *packed.body_mut() = body;
+    Ok(packed)
+}
+
+#[tokio::test]
+async fn an_answer_that_is_packed_though_nobody_asked_reads_the_same() {
+    let root = r#"{"Oem":{"Hp":{"Sessions":{"LoginFailureDelay":7}}}}"#;
+    for answered in [
+        packed("gzip", gzip(root)),
+        packed("X-GZip", [gzip(&root[..9]), gzip(&root[9..])].concat().into()),
+        packed("identity", Bytes::from(root)),
+    ] {
+        let script = Script::answers([answered]);
+        assert_eq!(script.ilo().root().await.map(|root| root.login_delay), Ok(Duration::from_secs(7)));
+        assert!(!script.sent.lock().expect("the list")[0].headers().contains_key("accept-encoding"));
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_unpack_or_unpacks_to_too_much_is_nonsense() {
+    let bomb = gzip(&" ".repeat(BODY_BYTES_MAX + 1));
+    assert!(bomb.len() < 64 * 1024);
+    for (encoding, body) in [
+        ("gzip", Bytes::from_static(b"{}")),
+        ("gzip", gzip("{}").slice(..9)),
+        ("gzip", bomb),
+        ("br", Bytes::from_static(b"{}")),
+    ] {
+        let script = Script::answers([packed(encoding, body)]);
+        assert!(matches!(script.ilo().root().await, Err(IloError::Nonsense(_))), "{encoding}");
     }
 }

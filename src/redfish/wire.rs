@@ -133,16 +133,32 @@ fn read(raw: &Map<String, Value>, id: SessionId) -> Session {
     // `Hpe` from iLO 5 on, `Hp` on iLO 4 (HPE REST API documents).
     let oem = raw.get("Oem").and_then(|oem| oem.get("Hpe").or_else(|| oem.get("Hp")));
     let oem = oem.and_then(Value::as_object).unwrap_or(&nothing);
+    // What the maker does not tell the standard may (DMTF Session schema 1.1 to 1.7). It has no last access.
+    let told = |of_maker, of_standard| text(oem, of_maker).or_else(|| text(raw, of_standard));
     Session {
         id,
         owner: text(raw, "UserName").and_then(owner),
-        origin: text(oem, "UserIP").and_then(address),
-        kind: Kind::read(text(oem, "UserTag").unwrap_or_default()),
+        origin: told("UserIP", "ClientOriginIPAddress").and_then(address),
+        kind: text(oem, "UserTag").map_or_else(|| kind_of_standard(raw), Kind::read),
         user_type: UserType::read(text(oem, "UserType").unwrap_or_default()),
-        login: text(oem, "LoginTime").and_then(Timestamp::parse_rfc3339),
+        login: told("LoginTime", "CreatedTime").and_then(Timestamp::parse_rfc3339),
         access: text(oem, "AccessTime").and_then(Timestamp::parse_rfc3339),
         // In doubt it is ours: that only spares.
         mine: oem.get("MySession").is_some_and(|mine| !matches!(mine, Value::Bool(false) | Value::Null)),
+    }
+}
+
+/// The kind by `SessionType` of the DMTF schema. Both kinds of console show a screen; a shell is one by whatever
+/// protocol. Virtual media and what is the maker's own are of no kind of ours.
+fn kind_of_standard(raw: &Map<String, Value>) -> Kind {
+    match text(raw, "SessionType").unwrap_or_default() {
+        "Redfish" => Kind::Rest,
+        "WebUI" => Kind::Web,
+        "ManagerConsole" => Kind::Ssh,
+        "HostConsole" | "KVMIP" => Kind::Console,
+        "IPMI" => Kind::Ipmi,
+        "" => Kind::Unknown,
+        other => Kind::Other(clean(other, FOREIGN_TEXT_MAX)),
     }
 }
 
