@@ -13,12 +13,20 @@ use crate::time::Timestamp;
 /// How many of its longest gaps a session must be idle for before it may go.
 pub(super) const GAPS: u32 = 3;
 
+/// Who is not told for so long is forgotten: a table may leave one out for a few looks.
+const LINGERS: Duration = Duration::from_secs(600);
+
+/// The longest pause that is believed where times are of two clocks.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
 /// The sessions of one iLO, as they were seen. Times are monotonic, since any fixed moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Witness {
     watched: BTreeMap<SessionId, Watched>,
     /// The iLO's now at the last look at the whole table.
     looked_at: Option<Timestamp>,
+    /// When that was, sound or not.
+    last_look: Option<Duration>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,45 +35,72 @@ struct Watched {
     access: Option<Timestamp>,
     /// When we first saw its access time at this value.
     since: Duration,
+    /// The look before that: it was used no earlier.
+    before: Duration,
+    /// When we last saw it at this value.
+    seen_at: Duration,
     longest_gap: Option<Duration>,
+    /// Since when whole tables leave it out.
+    left_out: Option<Duration>,
 }
 
 impl Witness {
-    /// Takes one observation in. Who is not in a whole one is forgotten.
+    /// Takes one observation in. Whoever whole ones leave out for ten minutes is forgotten.
     pub fn watch(&mut self, seen: &Observation, now: Duration) {
         if seen.extent == Extent::Whole {
-            self.watched.retain(|id, _| seen.sessions.iter().any(|session| session.id == *id));
+            self.watched.retain(|id, watched| {
+                let is_told = seen.sessions.iter().any(|session| session.id == *id);
+                is_told || now.saturating_sub(*watched.left_out.get_or_insert(now)) < LINGERS
+            });
             self.looked_at = seen.clock.now().or(self.looked_at);
         }
         for session in &seen.sessions {
-            let new = || Watched { login: session.login, access: session.access, since: now, longest_gap: None };
+            let (login, access, before) = (session.login, session.access, self.last_look.unwrap_or(now));
+            let new = || Watched { login, access, since: now, before, seen_at: now, longest_gap: None, left_out: None };
             let watched = self.watched.entry(session.id.clone()).or_insert_with(new);
+            watched.left_out = None;
             // An id that is given again tells of somebody else.
             if session.login.is_some() && watched.login.is_some() && watched.login != session.login {
                 *watched = new();
                 continue;
             }
             // What is not told today has not moved, for all that we know; it is told again, and then we see.
-            if watched.access == session.access || session.access.is_none() {
+            if session.access.is_none() {
+                continue;
+            }
+            if watched.access == session.access {
+                watched.seen_at = now;
                 continue;
             }
             if watched.access.is_none() {
-                *watched = new();
+                *watched = Watched { before: watched.before, ..new() };
                 continue;
             }
             // There may have been more accesses between these two, so the iLO's reading is no shorter than any
-            // gap in between. Where its clock proves nothing, ours must do.
+            // gap in between. Where its clock proves nothing, ours must do, from the look before; but a pause may have
+            // begun before we first looked, and whatever the iLO's clock makes of that in reason can only delay.
             let sound = seen.clock.now().is_some() && !seen.suspects.contains(&session.id);
             let theirs = session.access.zip(watched.access).and_then(|(access, before)| access.since(before));
-            let gap = theirs.filter(|_| sound).unwrap_or(now.saturating_sub(watched.since));
+            let ours = now.saturating_sub(watched.before);
+            let gap = match theirs {
+                Some(theirs) if sound => theirs,
+                Some(theirs) if theirs <= DAY => theirs.max(ours),
+                _ => ours,
+            };
             watched.longest_gap = watched.longest_gap.max(Some(gap));
-            (watched.access, watched.since) = (session.access, now);
+            (watched.before, watched.since, watched.seen_at) = (watched.seen_at, now, now);
+            watched.access = session.access;
+        }
+        if seen.extent == Extent::Whole {
+            self.last_look = Some(now);
         }
     }
 
-    /// The clock jumped: from here on it shows other times, and this is its now.
-    pub fn clock_jumped_to(&mut self, now: Timestamp) {
-        self.looked_at = Some(now);
+    /// The clock jumped, at `at` on ours. From here on it shows other times, so that one which is shown again proves
+    /// no standing still; and where the whole table was told, `now` is its now.
+    pub fn clock_jumped(&mut self, at: Duration, now: Option<Timestamp>) {
+        self.looked_at = now.or(self.looked_at);
+        self.watched.values_mut().for_each(|watched| watched.since = at);
     }
 
     /// The iLO's now at the last look at the whole table.
@@ -73,10 +108,13 @@ impl Witness {
         self.looked_at
     }
 
-    /// Whether a session was there then.
+    /// Whether a session was there then, and it was told how old that one is.
     pub fn knows(&self, session: &Session) -> bool {
-        let same = |watched: &Watched| watched.login.is_none() || watched.login == session.login;
-        self.watched.get(&session.id).is_some_and(same)
+        let is_told = |watched: &Watched| match session.login {
+            None => watched.login.is_some() || watched.access.is_some(),
+            login => watched.login == login,
+        };
+        self.watched.get(&session.id).is_some_and(is_told)
     }
 
     /// The longest time between two moves of a session's access time that we saw.

@@ -13,7 +13,7 @@ use std::future::Future;
 
 use crate::event::{Case, Gone};
 use crate::secret::Secret;
-use crate::session::{FOREIGN_TEXT_MAX, Owner, SessionId, clean};
+use crate::session::{FOREIGN_TEXT_MAX, Owner, Session, SessionId, clean};
 use crate::settings::{Authority, IloName};
 use crate::time::Timestamp;
 
@@ -35,7 +35,7 @@ pub struct Memory {
     /// Its now at a look at the whole table, not long ago ...
     pub looked_at: Option<Timestamp>,
     /// ... and who was there then.
-    pub known: Vec<SessionId>,
+    pub known: Vec<Known>,
     /// Sessions that were there when its clock jumped: their times are of two clocks and prove nothing.
     pub suspects: Vec<SessionId>,
     /// The entries in its table when it named its limit by refusing a login.
@@ -44,6 +44,28 @@ pub struct Memory {
     pub most_used: usize,
     /// When it last refused us a login because its table is full, by the host's clock.
     pub refused_at: Option<Timestamp>,
+}
+
+/// A session that was there at a look. An id may be given again, so its login belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its id.
+    pub session: SessionId,
+    /// Its login, where that was told.
+    pub login: Option<Timestamp>,
+}
+
+impl Known {
+    /// Whether it is this one, as far as the iLO tells.
+    pub fn may_be(&self, session: &Session) -> bool {
+        self.session == session.id && (session.login.is_none() || self.login == session.login)
+    }
+}
+
+impl From<&Session> for Known {
+    fn from(session: &Session) -> Self {
+        Self { session: session.id.clone(), login: session.login }
+    }
 }
 
 /// The one session of ours on an iLO. Its token rests here and nowhere else.

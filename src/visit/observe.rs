@@ -8,8 +8,8 @@ use super::clock::{self, Judgement, Readings};
 use super::{VisitError, Visitor};
 use crate::policy;
 use crate::redfish::{Collection, IloError, Member, Seen, Transport};
-use crate::session::{Clock, Extent, Observation, Own, Session};
-use crate::state::{Held, State};
+use crate::session::{Extent, Observation, Own, Session};
+use crate::state::{Held, Known, State};
 use crate::time::Timestamp;
 
 /// How soon after a refused login the entries in a table tell its limit. Later, too many may have ended.
@@ -57,7 +57,9 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         // A part of the table does not tell who was there when the clock jumped, nor who is gone.
         if extent == Extent::Whole {
             self.learn(&judgement, &answered, now, &sessions);
-        } else if !judgement.jumped {
+        } else if judgement.jumped {
+            self.suspect(sessions.iter());
+        } else {
             self.suspect_strangers(&sessions, now);
         }
         self.notes.date = now.or(self.notes.date);
@@ -66,11 +68,13 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let own = Own { held: held.session.clone(), accounts };
         let seen = Observation { clock, extent, own, sessions, suspects: self.memory.suspects.clone() };
         self.notes.witness.watch(&seen, self.world.started.elapsed());
+        if judgement.jumped {
+            self.notes.witness.clock_jumped(self.world.started.elapsed(), now.filter(|_| self.jumped));
+        }
         // Who was on and was not told just now must not be judged by the clock that is no more.
         if let Some(now) = now.filter(|_| self.jumped) {
-            self.notes.witness.clock_jumped_to(now);
             self.memory.looked_at = Some(now);
-            self.memory.known = seen.sessions.iter().map(|session| session.id.clone()).collect();
+            self.memory.known = seen.sessions.iter().map(Known::from).collect();
         }
         self.learn_table(&seen);
         self.end_strays(&held, &seen).await?;
@@ -180,16 +184,24 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             self.memory.suspects.retain(|id| sessions.iter().any(|session| session.id == *id));
             self.suspect_strangers(sessions, date);
         }
-        if let Clock::Sound(now) = judgement.clock {
-            self.remember_who_is_on(now, sessions);
+        if let Some(now) = judgement.clock.now().or(date) {
+            self.remember_who_is_on(now, judgement.clock.now().is_some(), sessions);
         }
     }
 
     /// Times of another clock prove nothing until their session is gone.
     fn suspect_strangers(&mut self, sessions: &[Session], date: Option<Timestamp>) {
-        let strangers = sessions.iter().filter(|session| self.is_of_another_clock(session, date));
-        let strangers: Vec<_> = strangers.map(|session| session.id.clone()).collect();
-        self.memory.suspects.extend(strangers);
+        let strangers: Vec<&Session> =
+            sessions.iter().filter(|session| self.is_of_another_clock(session, date)).collect();
+        self.suspect(strangers.into_iter());
+    }
+
+    fn suspect<'a>(&mut self, sessions: impl Iterator<Item = &'a Session>) {
+        for session in sessions {
+            if !self.memory.suspects.contains(&session.id) {
+                self.memory.suspects.push(session.id.clone());
+            }
+        }
     }
 
     /// Whether a session claims to be older than our last look at the whole table, where it was not: it logged in
@@ -199,25 +211,33 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     fn is_of_another_clock(&self, session: &Session, date: Option<Timestamp>) -> bool {
         let (looked_at, was_there) = match self.notes.witness.looked_at() {
             Some(looked_at) => (Some(looked_at), self.notes.witness.knows(session)),
-            None => (self.memory.looked_at, self.memory.known.contains(&session.id)),
+            None => (self.memory.looked_at, self.memory.known.iter().any(|known| known.may_be(session))),
         };
         if self.memory.suspects.contains(&session.id) {
             return false;
         }
-        let was_to_come = |login: Timestamp| self.notes.date.is_some_and(|then| then.plus(READINGS) < login);
+        let told_at = if self.notes.witness.knows(session) { self.notes.date } else { looked_at.filter(|_| was_there) };
+        let was_to_come = |login: Timestamp| told_at.is_some_and(|then| then.plus(READINGS) < login);
         let is_here = |login: Timestamp| date.is_some_and(|now| login <= now.plus(clock::TOLERANCE));
-        if self.notes.witness.knows(session) && session.login.is_some_and(was_to_come) {
+        if session.login.is_some_and(was_to_come) {
             return session.login.is_some_and(is_here);
         }
-        let is_older = looked_at.zip(session.login).is_some_and(|(looked_at, login)| login.plus(READINGS) < looked_at);
+        // Nobody was used before the login, where that is not told.
+        let mut times = [session.login, session.access].into_iter().flatten();
+        let is_older = looked_at.is_some_and(|looked_at| times.any(|time| time.plus(READINGS) < looked_at));
         is_older && !was_there
     }
 
-    /// For the next start; now and then is enough.
-    fn remember_who_is_on(&mut self, now: Timestamp, sessions: &[Session]) {
-        if self.memory.looked_at.is_none_or(|then| then.distance(now) >= REMEMBER_EVERY) {
+    /// For the next start; now and then is enough. But whose login is still to come is of another clock, and when that
+    /// time has come it does not show any more.
+    fn remember_who_is_on(&mut self, now: Timestamp, is_sound: bool, sessions: &[Session]) {
+        let is_due = is_sound && self.memory.looked_at.is_none_or(|then| then.distance(now) >= REMEMBER_EVERY);
+        let is_to_come = |session: &Session| session.login.is_some_and(|login| login > now.plus(clock::TOLERANCE));
+        let is_news =
+            |session: &Session| is_to_come(session) && !self.memory.known.iter().any(|known| known.may_be(session));
+        if is_due || sessions.iter().any(is_news) {
             self.memory.looked_at = Some(now);
-            self.memory.known = sessions.iter().map(|session| session.id.clone()).collect();
+            self.memory.known = sessions.iter().map(Known::from).collect();
         }
     }
 }

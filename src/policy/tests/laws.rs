@@ -192,12 +192,11 @@ fn where_times_are_not_sound_nobody_goes_for_being_idle_who_did_not_stand_still_
     holds(CASES, &jumped, |story| {
         let plan = story.plan();
         let last_look = |id: &SessionId| {
-            let still = |session: &Session, seen: &Observation| {
-                seen.sessions.iter().any(|other| other.id == session.id && other.access == session.access)
-            };
-            let session = story.seen.sessions.iter().find(|session| session.id == *id).expect("seen");
-            let looks = story.looks.iter().rev().take_while(|(_, seen)| still(session, seen));
-            looks.last().map(|(at, _)| story.now.saturating_sub(*at))
+            let find = |seen: &Observation| seen.sessions.iter().find(|session| session.id == *id).cloned();
+            let access = find(&story.seen).expect("seen").access;
+            let looks = oracle::since_forgotten(&story, id).iter().rev();
+            let told = looks.filter_map(|(at, seen)| find(seen).map(|session| (at, session.access)));
+            told.take_while(|(_, then)| *then == access).last().map(|(at, _)| story.now.saturating_sub(*at))
         };
         for id in let_go(&plan) {
             let least = story.policy.reap.iter().filter_map(|rule| rule.conditions.idle).min();

@@ -58,39 +58,69 @@ struct Past {
     stands_still_s: Option<i64>,
 }
 
-/// Reads all looks at one session again, from its first since it was last missing to the last.
+/// All looks since whole tables last left a session out for ten minutes.
+pub(super) fn since_forgotten<'a>(story: &'a Story, id: &SessionId) -> &'a [(Duration, Observation)] {
+    let (mut begins, mut left_out) = (0, None);
+    for (number, (at, seen)) in story.looks.iter().enumerate() {
+        if seen.sessions.iter().any(|session| session.id == *id) {
+            left_out = None;
+        } else if seen.extent == Extent::Whole {
+            let for_long = at.saturating_sub(*left_out.get_or_insert(*at)) >= Duration::from_secs(600);
+            begins = if for_long { number + 1 } else { begins };
+        }
+    }
+    &story.looks[begins..]
+}
+
+/// A look at which an access time was another than at the one before.
+struct Move {
+    at_s: i64,
+    /// The last look before it that did not show this access.
+    not_before_s: i64,
+    access_s: Option<i64>,
+    is_sound: bool,
+}
+
+/// Reads all looks at one session again.
 fn past(story: &Story, id: &SessionId) -> Past {
-    let looks: Vec<_> = (story.looks.iter())
-        .map(|(at, seen)| (at.as_secs().cast_signed(), seen, seen.sessions.iter().find(|session| session.id == *id)))
-        .collect();
-    let gone = looks.iter().rposition(|(_, seen, found)| found.is_none() && seen.extent == Extent::Whole);
-    // Each look at which the access time was another than at the one before, and its time then.
-    let mut moves: Vec<(i64, Option<i64>, bool)> = Vec::new();
-    let mut login = None;
-    for (at_s, seen, session) in looks.into_iter().skip(gone.map_or(0, |gone| gone + 1)) {
-        let Some(session) = session else { continue };
+    let seconds = |at: Duration| at.as_secs().cast_signed();
+    let whole_before = |at: Duration| {
+        let mut whole = story.looks.iter().filter(|(then, seen)| *then < at && seen.extent == Extent::Whole);
+        seconds(whole.next_back().map_or(at, |(then, _)| *then))
+    };
+    let mut moves: Vec<Move> = Vec::new();
+    let (mut login, mut told_at_s) = (None, 0);
+    for (at, seen) in since_forgotten(story, id) {
+        let Some(session) = seen.sessions.iter().find(|session| session.id == *id) else { continue };
         let access_s = session.access.map(Timestamp::unix_s);
+        let mut first_s = None;
         if login.is_some() && session.login.is_some() && login != session.login {
             moves.clear();
             login = None;
-        } else if moves.iter().all(|(_, access_s, _)| access_s.is_none()) {
+        } else if moves.iter().all(|earlier| earlier.access_s.is_none()) {
             // Nothing was told before.
+            first_s = moves.first().map(|earlier| earlier.not_before_s);
             moves.clear();
         } else if access_s.is_none() {
             continue;
         }
         login = if moves.is_empty() { session.login } else { login };
-        let sound = matches!(seen.clock, Clock::Sound(_)) && !seen.suspects.contains(id);
-        if moves.last().is_none_or(|(_, before_s, _)| *before_s != access_s) {
-            moves.push((at_s, access_s, sound));
+        let is_sound = matches!(seen.clock, Clock::Sound(_)) && !seen.suspects.contains(id);
+        if moves.last().is_none_or(|last| last.access_s != access_s) {
+            let not_before_s = if moves.is_empty() { first_s.unwrap_or_else(|| whole_before(*at)) } else { told_at_s };
+            moves.push(Move { at_s: seconds(*at), not_before_s, access_s, is_sound });
         }
+        told_at_s = seconds(*at);
     }
-    let pauses = moves.windows(2).map(|pair| match (pair[0].1, pair[1]) {
-        (Some(before_s), (_, Some(access_s), true)) if before_s <= access_s => access_s - before_s,
-        (_, (at_s, ..)) => at_s - pair[0].0,
+    let pauses = moves.windows(2).map(|pair| match (pair[0].access_s, pair[1].access_s) {
+        (Some(before_s), Some(access_s)) if pair[1].is_sound && before_s <= access_s => access_s - before_s,
+        (Some(before_s), Some(access_s)) if !pair[1].is_sound && access_s - before_s <= 86_400 => {
+            (access_s - before_s).max(pair[1].at_s - pair[0].not_before_s)
+        }
+        _ => pair[1].at_s - pair[0].not_before_s,
     });
-    let now_s = story.now.as_secs().cast_signed();
-    Past { longest_pause_s: pauses.max(), stands_still_s: moves.last().map(|(since_s, ..)| now_s - since_s) }
+    let now_s = seconds(story.now);
+    Past { longest_pause_s: pauses.max(), stands_still_s: moves.last().map(|last| now_s - last.at_s) }
 }
 
 /// Seconds since the last access, on the iLO's clock; where that is not to be believed, as long as we saw it stand.

@@ -50,6 +50,23 @@ fn whoever_paused_before_must_be_idle_for_more_than_three_times_as_long() {
 }
 
 #[test]
+fn whoever_a_table_leaves_out_for_a_while_has_paused_all_the_same() {
+    let pauses = [600, 1200, 1800];
+    let left_out = |from_s: u64, until_s: u64| {
+        move |seen: &mut Observation, now_s: u64| {
+            if now_s >= from_s && now_s < until_s {
+                seen.sessions.clear();
+            }
+        }
+    };
+    for (end_s, expected) in [(2700, false), (3600, false), (3601, true)] {
+        assert_eq!(goes(&pauses, end_s, 60, left_out(2000, 2500)), expected, "{end_s}");
+    }
+    // Who comes back after that long is somebody new, as far as we know.
+    assert!(goes(&pauses, 2700, 60, left_out(1860, 2580)));
+}
+
+#[test]
 fn where_the_clock_proves_nothing_only_standing_still_before_our_eyes_is_idle() {
     let contradictory = |seen: &mut Observation, _| seen.clock = Clock::Contradictory(String::from("it jumped"));
     for (end_s, expected) in [(599, false), (600, true)] {
@@ -101,10 +118,13 @@ fn who_is_gone_is_forgotten_unless_not_all_was_seen() {
     assert_eq!(story.witness.stands_still(&id, seconds(30)), Some(seconds(20)));
     story.seen.extent = Extent::Whole;
     story.witness.watch(&story.seen, seconds(40));
-    assert_eq!(story.witness.stands_still(&id, seconds(50)), None);
+    story.witness.watch(&story.seen, seconds(639));
+    assert_eq!(story.witness.stands_still(&id, seconds(639)), Some(seconds(629)), "a table may leave one out");
+    story.witness.watch(&story.seen, seconds(640));
+    assert_eq!(story.witness.stands_still(&id, seconds(640)), None);
     story.seen.sessions = all;
-    story.witness.watch(&story.seen, seconds(60));
-    assert_eq!(story.witness.stands_still(&id, seconds(70)), Some(seconds(10)));
+    story.witness.watch(&story.seen, seconds(660));
+    assert_eq!(story.witness.stands_still(&id, seconds(670)), Some(seconds(10)));
 }
 
 #[test]

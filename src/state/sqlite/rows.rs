@@ -13,7 +13,7 @@ use rusqlite::{Connection, Row, params, params_from_iter};
 use crate::secret::Secret;
 use crate::session::{Owner, SessionId};
 use crate::settings::{Authority, IloName};
-use crate::state::{Former, Held, Intent, Memory, Record, RecordId, Settled, Unwritable, is_name, is_place};
+use crate::state::{Former, Held, Intent, Known, Memory, Record, RecordId, Settled, Unwritable, is_name, is_place};
 use crate::time::Timestamp;
 
 /// Marks a database as ours in its header: `iLOr`.
@@ -33,7 +33,7 @@ CREATE TABLE former (ilo TEXT NOT NULL, session TEXT NOT NULL, account TEXT NOT 
 CREATE INDEX former_by_ilo ON former (ilo);
 CREATE TABLE suspects (ilo TEXT NOT NULL, session TEXT NOT NULL, seal BLOB NOT NULL) STRICT;
 CREATE INDEX suspects_by_ilo ON suspects (ilo);
-CREATE TABLE known (ilo TEXT NOT NULL, session TEXT NOT NULL, seal BLOB NOT NULL) STRICT;
+CREATE TABLE known (ilo TEXT NOT NULL, session TEXT NOT NULL, login_s INTEGER, seal BLOB NOT NULL) STRICT;
 CREATE INDEX known_by_ilo ON known (ilo);
 CREATE TABLE learned (ilo TEXT PRIMARY KEY, host TEXT NOT NULL, port INTEGER NOT NULL, expands INTEGER,
     clock_offset_s INTEGER, limit_seen INTEGER, most_used INTEGER NOT NULL, refused_at_s INTEGER,
@@ -67,8 +67,8 @@ pub(super) fn save(db: &Connection, ilo: &IloName, memory: &Memory) -> rusqlite:
     for session in &memory.suspects {
         put(db, "suspects", &[&ilo, &session.to_string()])?;
     }
-    for session in &memory.known {
-        put(db, "known", &[&ilo, &session.to_string()])?;
+    for Known { session, login } in &memory.known {
+        put(db, "known", &[&ilo, &session.to_string(), &login.map(Timestamp::unix_s)])?;
     }
     if let Some(Authority { host, port }) = &memory.place {
         let unix_s = |time: Option<Timestamp>| time.map(Timestamp::unix_s);
@@ -242,7 +242,8 @@ impl Remembered {
             Some(())
         })?;
         read.each(db, "known", |row, memory| {
-            memory.known.push(SessionId::read(&row.text(1)?));
+            let (session, login) = (SessionId::read(&row.text(1)?), row.number(2).map(Timestamp::from_unix_s));
+            memory.known.push(Known { session, login });
             Some(())
         })?;
         read.each(db, "learned", |row, memory| {

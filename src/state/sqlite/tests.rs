@@ -13,7 +13,7 @@ use crate::event::{Case, Gone};
 use crate::secret::Secret;
 use crate::session::{Kind, Owner, Session, SessionId, UserType};
 use crate::settings::Authority;
-use crate::state::{Former, Held, Intent};
+use crate::state::{Former, Held, Intent, Known};
 
 const NOW: Timestamp = Timestamp::from_unix_s(1_795_000_000);
 
@@ -47,6 +47,10 @@ fn ilo(number: usize) -> IloName {
     IloName::new(&format!("ilo-{number}"))
 }
 
+fn known(session: &str, login_s: Option<i64>) -> Known {
+    Known { session: SessionId::read(session), login: login_s.map(Timestamp::from_unix_s) }
+}
+
 fn memory(number: usize) -> Memory {
     Memory {
         held: Some(Held {
@@ -59,7 +63,7 @@ fn memory(number: usize) -> Memory {
         former: ["b", "a", "a"].map(former).to_vec(),
         place: Some(place()),
         looked_at: Some(Timestamp::from_unix_s(1_750_000_500)),
-        known: vec![SessionId::read("known-1"), SessionId::read("known-2")],
+        known: vec![known("known-1", Some(1_750_000_000)), known("known-2", None)],
         expands: Some(false),
         clock_offset_s: Some(-86_400),
         limit_seen: Some(12),
