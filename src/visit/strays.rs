@@ -58,8 +58,13 @@ fn lapse<P: Clone + PartialEq>(
 /// Whether a session was made by this login of ours. Whoever else uses our account does not come from where we come
 /// from.
 fn is_of(intent: &Intent, session: &Session, from: Option<IpAddr>) -> bool {
-    let is_told = session.owner.is_some() && session.origin.is_some() && session.login.is_some();
-    from.is_some() && is_told && session.kind == Kind::Rest && could_be_of(intent, session, from)
+    from.is_some() && session.origin.is_some() && is_likely_of(intent, session, from)
+}
+
+/// The same, where nobody knows where we come from.
+fn is_likely_of(intent: &Intent, session: &Session, from: Option<IpAddr>) -> bool {
+    let is_told = session.owner.is_some() && session.login.is_some();
+    is_told && session.kind == Kind::Rest && could_be_of(intent, session, from)
 }
 
 /// The same, where the iLO does not tell all of it.
@@ -74,8 +79,8 @@ fn could_be_of(intent: &Intent, session: &Session, from: Option<IpAddr>) -> bool
 impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// Ends sessions of our own account that are proven to be ours and that nobody holds.
     pub(super) async fn end_strays(&mut self, held: &Held, seen: &Observation) -> Result<(), VisitError> {
-        let strays = if seen.extent == Extent::Whole { self.strays_in(seen) } else { Vec::new() };
-        if !strays.is_empty() {
+        let strays = self.strays_in(seen);
+        if !strays.is_empty() && seen.extent == Extent::Whole {
             let flashing = self.ilo.flashing(&held.token).await.map_err(|error| self.failed(error.into()))?;
             if flashing == Flashing::No {
                 for Stray { id, proof, made_by } in strays {
@@ -93,7 +98,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         Ok(())
     }
 
-    /// Own sessions that we know by id, and own sessions that one recorded login alone explains.
+    /// Own sessions that we know by id, and own sessions that one recorded login alone explains. Where two are told
+    /// that could be it, be that in a part of the table, the login proves nothing from then on.
     fn strays_in(&mut self, seen: &Observation) -> Vec<Stray> {
         let others = || seen.sessions.iter().filter(|session| session.id != seen.own.held);
         let (known, unknown): (Vec<&Session>, Vec<&Session>) = others().partition(|session| self.was_ours(session));
@@ -113,21 +119,27 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             .cloned()
             .collect();
         let mut left = unknown;
+        // Where our own is not told, nobody knows where we come from.
+        let explains = |intent: &Intent, session: &Session| {
+            is_of(intent, session, from) || from.is_none() && is_likely_of(intent, session, from)
+        };
         // A login makes one session. Who is explained by one is not by another.
         while let Some((place, only)) = open.iter().enumerate().find_map(|(place, intent)| {
             let mut could_be = left.iter().filter(|session| could_be_of(intent, session, from));
             could_be.next().filter(|_| could_be.next().is_none()).map(|only| (place, *only))
         }) {
             let intent = open.remove(place);
-            if is_of(&intent, only, from) {
+            if explains(&intent, only) {
                 left.retain(|session| session.id != only.id);
+            }
+            if is_of(&intent, only, from) {
                 let Intent { from, to, .. } = intent;
                 let proof = format!("it logged in between {from} and {to}, as a login of ours whose reply was lost");
                 strays.push(Stray { id: only.id.clone(), proof, made_by: Some(intent) });
             }
         }
         // If two could be it, neither is proven, nor is the one that is left when the other is gone.
-        open.retain(|intent| left.iter().filter(|session| is_of(intent, session, from)).count() > 1);
+        open.retain(|intent| left.iter().filter(|session| explains(intent, session)).count() > 1);
         self.memory.intents.retain(|intent| !open.contains(intent));
         strays
     }
