@@ -123,7 +123,7 @@ fn commit() -> String {
 }
 
 /// Lives that once broke a rule, as they were when they were found.
-const ONCE: [(&str, &str); 14] = [
+const ONCE: [(&str, &str); 21] = [
     ("a clock that was wrong after a reset", include_str!("once/a-clock-that-was-wrong-after-a-reset.json")),
     ("a proof while nothing is told", include_str!("once/a-proof-while-nothing-is-told.json")),
     ("our account from elsewhere", include_str!("once/our-account-from-elsewhere.json")),
@@ -138,6 +138,13 @@ const ONCE: [(&str, &str); 14] = [
     ("asleep after the look", include_str!("once/asleep-after-the-look.json")),
     ("a service root that is cut", include_str!("once/a-service-root-that-is-cut.json")),
     ("first seen in a part", include_str!("once/first-seen-in-a-part.json")),
+    ("a future login and a restart", include_str!("once/a-future-login-and-a-restart.json")),
+    ("two that a part of the table tells", include_str!("once/two-that-a-part-of-the-table-tells.json")),
+    ("told late when it logged in", include_str!("once/told-late-when-it-logged-in.json")),
+    ("left out while it paused", include_str!("once/left-out-while-it-paused.json")),
+    ("a jump that a part of the table tells", include_str!("once/a-jump-that-a-part-of-the-table-tells.json")),
+    ("one time on two clocks", include_str!("once/one-time-on-two-clocks.json")),
+    ("an id given again while we were down", include_str!("once/an-id-given-again-while-we-were-down.json")),
 ];
 
 /// Lives them again; whether all went well.

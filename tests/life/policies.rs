@@ -18,6 +18,7 @@ pub(crate) fn group(seed: u64, number: u64) -> GroupScript {
             0..=2 => built_in(),
             3 => makes_room(),
             4 => keeps_some(&mut chance),
+            5 => bold(&mut chance),
             _ => (0..rules).map(|_| rule(&mut chance)).collect(),
         },
     }
@@ -65,6 +66,17 @@ fn keeps_some(chance: &mut Chance) -> Vec<RuleScript> {
         ..Default::default()
     };
     vec![RuleScript { conditions, keep_latest: Some(1 + chance.index(3)), down_to: None }]
+}
+
+/// Whoever is old enough goes, used or not: what the linter warns of.
+fn bold(chance: &mut Chance) -> Vec<RuleScript> {
+    let conditions = ConditionsScript {
+        tags: vec!["REST".into()],
+        user_types: vec!["Local".into()],
+        age_s: Some(chance.of_these(&[60, 600])),
+        ..Default::default()
+    };
+    vec![RuleScript { conditions, keep_latest: None, down_to: None }]
 }
 
 fn conditions(chance: &mut Chance) -> ConditionsScript {

@@ -61,6 +61,9 @@ struct Seen {
     longest_gap: Option<Duration>,
 }
 
+/// How long after it was sent a login may happen, on the iLO's clock, and one second more on both sides.
+pub(super) const LOST_LOGIN_S: u64 = 90;
+
 /// The book of one iLO.
 #[derive(Default)]
 pub(super) struct Book {
@@ -84,6 +87,8 @@ pub(super) struct Book {
     seen: BTreeMap<SessionId, Seen>,
     /// What the last whole look told the clock to be, and when.
     last_shown: Option<(i64, Moment)>,
+    /// What it was ahead of the host's clock then, and that of true time, and when.
+    last_lead: Option<(i64, i64, Moment)>,
     /// Who was told before.
     known: BTreeSet<SessionId>,
     /// Those who logged in while a clock stood elsewhere and nobody looked: their times look sound.
@@ -110,8 +115,10 @@ pub(super) struct Book {
     pub(super) has_wished: bool,
     /// The last answer was an old one.
     pub(super) was_stale: bool,
-    /// Nothing ever reaches it.
-    pub(super) is_dead: bool,
+    /// When a request to it last began.
+    pub(super) asked_at: Option<Moment>,
+    /// Nothing ever reaches it, and that is known.
+    pub(super) is_known_dead: bool,
     /// An old answer made its clock look as if it had jumped.
     pub(super) is_doubted: bool,
     /// Its clock was set before anybody looked: whoever was on then can't be judged by anybody.
@@ -151,6 +158,7 @@ impl Book {
     /// It comes back into the configuration: nobody remembers what was seen there.
     pub(super) fn comes_back(&mut self) {
         self.seen.clear();
+        self.is_new = true;
     }
 
     pub(super) fn visit_begins(&mut self) {
@@ -170,7 +178,7 @@ impl Book {
     }
 
     /// The daemon is told who is on; where only links, it asks for each one next.
-    pub(super) fn sees(&mut self, picture: Picture) {
+    pub(super) fn sees(&mut self, picture: Picture, host_ahead_s: i64) {
         if picture.is_vague {
             self.vague.extend(picture.sessions.iter().map(|session| session.id.clone()));
         }
@@ -181,6 +189,7 @@ impl Book {
             if !std::mem::take(&mut self.logs_in) {
                 self.logins_since = 0;
             }
+            self.goes_with_the_host(&picture, host_ahead_s);
             self.knows(&picture);
             self.seen.retain(|id, _| picture.sessions.iter().any(|session| session.id == *id));
         }
@@ -188,9 +197,22 @@ impl Book {
         self.links_left = picture.links.unwrap_or(0);
         self.read.clear();
         if picture.links.is_none() {
-            self.sees_all(&picture.sessions, picture.is_cut, picture.is_vague);
+            self.sees_all(&picture.sessions, picture.is_vague);
         }
         self.picture = Some(picture);
+    }
+
+    /// Where an iLO's clock and the host's are set by the same, and nobody looks in between, they show what they would
+    /// after so much time.
+    fn goes_with_the_host(&mut self, picture: &Picture, host_ahead_s: i64) {
+        let lead_s = picture.shown_s - (picture.at.0 / 1000).cast_signed() - host_ahead_s;
+        if let Some((lead_before_s, host_before_s, at)) = self.last_lead {
+            let is_set = host_before_s != host_ahead_s && self.clock_set.is_some_and(|set| set > at);
+            if is_set && lead_before_s.abs_diff(lead_s) <= 3 {
+                self.blind_until = self.clock_set;
+            }
+        }
+        self.last_lead = Some((lead_s, host_ahead_s, picture.at));
     }
 
     /// Who is there for the first time, with times of another clock than this one that nobody can tell from it?
@@ -225,35 +247,30 @@ impl Book {
         self.links_left -= 1;
         if self.links_left == 0 {
             let read = std::mem::take(&mut self.read);
-            let is_cut = self.picture.as_ref().is_none_or(|picture| picture.is_cut);
             let is_vague = read.iter().any(|session| self.vague.contains(&session.id));
-            self.sees_all(&read, is_cut, is_vague);
+            self.sees_all(&read, is_vague);
         }
     }
 
     /// Who is on, one by one.
-    fn sees_all(&mut self, sessions: &[Session], is_cut: bool, is_vague: bool) {
+    fn sees_all(&mut self, sessions: &[Session], is_vague: bool) {
         // What the iLO did not tell nobody could see.
         let is_told =
             |session: &&Session| !self.vague.contains(&session.id) || lacks(session.id.as_str()) != "AccessTime";
         for session in sessions.iter().filter(is_told) {
             see(&mut self.seen, session);
         }
-        if is_cut {
-            return;
-        }
-        let is_stranger = |session: &&Session| {
-            ACCOUNTS.contains(&session.owner.as_str()) && session.origin == US && !self.ours.contains_key(&session.id)
-        };
-        let strangers: Vec<&Session> = sessions.iter().filter(is_stranger).collect();
-        for stranger in strangers {
-            let is_there = |id: &SessionId| sessions.iter().any(|session| session.id == *id);
-            let lost = self.ours.iter_mut().filter(|(id, ours)| ours.is_excused && is_there(id));
-            for (_, ours) in lost.filter(|(_, ours)| ours.login == stranger.login) {
-                // Which of the two is ours nobody can tell, now or later.
-                ours.is_unprovable = true;
-                if !is_vague {
-                    self.twins.insert(stranger.id.clone());
+        let of_our_account = |session: &&Session| ACCOUNTS.contains(&session.owner.as_str());
+        for rival in sessions.iter().filter(of_our_account) {
+            let known = self.ours.get(&rival.id);
+            let (is_stranger, is_unprovable) = (known.is_none(), known.is_none_or(|ours| ours.is_unprovable));
+            for lost in sessions.iter().filter(of_our_account).filter(|lost| lost.id != rival.id) {
+                let Some(ours) = self.ours.get_mut(&lost.id).filter(|ours| ours.is_excused) else { continue };
+                // Which of the two is ours nobody can tell, now or later. One of ours from another clock may be it too.
+                let apart_s = rival.login_shown.epoch_s().abs_diff(lost.login_shown.epoch_s());
+                ours.is_unprovable |= is_unprovable && apart_s <= if is_stranger { 0 } else { LOST_LOGIN_S };
+                if is_stranger && rival.login == lost.login && rival.origin == US && !is_vague {
+                    self.twins.insert(rival.id.clone());
                 }
             }
         }

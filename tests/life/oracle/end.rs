@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ilo_sim::{Moment, Session, SessionId};
 
+use super::book::LOST_LOGIN_S;
 use super::truth::{self, Case};
 use super::{InForce, Oracle};
 use crate::script::{ConfigScript, host};
@@ -34,6 +35,7 @@ impl Oracle {
         if ours {
             // One of an account that is ours no more may go by a rule as well.
             self.records.takes(number, id);
+            self.uses_up_a_proof(now, number, site, id);
             return;
         }
         // A login of ours was lost in the very second of theirs, and left no session that was told: that is no news.
@@ -59,6 +61,17 @@ impl Oracle {
         }
         if let Err((rule, what)) = self.ends_others(now, number, site, id) {
             self.breaks(rule, format!("DELETE of {id} on ilo-{number:02}: {what}"));
+        }
+    }
+
+    /// One of ours that nothing could prove goes for another of ours whose login was lost, if it shows the same time.
+    fn uses_up_a_proof(&mut self, now: Moment, number: usize, site: &Site, id: &SessionId) {
+        let ours = &mut self.books[number].ours;
+        let shown_s = |id: &SessionId| site.ilo.session(id, now).map(|session| session.login_shown.epoch_s());
+        let Some(gone_s) = shown_s(id).filter(|_| ours.get(id).is_some_and(|ours| ours.is_unprovable)) else { return };
+        let lost = ours.iter_mut().filter(|(other, ours)| *other != id && ours.is_excused);
+        for (other, ours) in lost {
+            ours.is_unprovable |= shown_s(other).is_some_and(|shown_s| shown_s.abs_diff(gone_s) <= LOST_LOGIN_S);
         }
     }
 

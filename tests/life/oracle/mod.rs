@@ -292,10 +292,13 @@ impl Oracle {
         if here > 1 && !self.is_mixed_up() {
             self.breaks("I8", format!("{here} requests to ilo-{number:02} at once"));
         }
-        self.books[number].is_dead = site.script.is_dead;
-        let sick = self.books.iter().filter(|book| book.is_dead && book.under_way > 0).count();
+        let unsettled = self.unsettled;
+        let book = &mut self.books[number];
+        let was_asked = book.asked_at.replace(now).is_some_and(|at| at > unsettled);
+        book.is_known_dead = site.script.is_dead && was_asked;
+        let sick = self.books.iter().filter(|book| book.is_known_dead && book.under_way > 0).count();
         let (places, every_s) = (self.now_in_force().config.at_once, self.now_in_force().config.every_s);
-        // Who is visited for the first time is not known to be sick.
+        // Who is visited for the first time is not known to be sick; a password that waits may put that off.
         let all_known = now.since(self.unsettled).as_secs() > 300 + 2 * every_s;
         if sick > (places / 4).max(1) && all_known {
             self.breaks("rule 4", format!("{sick} of {places} places are taken by the dead"));
@@ -355,7 +358,7 @@ impl Oracle {
                     book.was_stale = truth.is_stale;
                     book.first_told_at.get_or_insert(now);
                     book.misses(now, picture);
-                    book.sees(picture.clone());
+                    book.sees(picture.clone(), self.host_ahead_s);
                 }
             }
             On::Member => {
