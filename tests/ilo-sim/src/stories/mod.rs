@@ -2,6 +2,7 @@
 
 mod door;
 mod table;
+mod unmoved;
 mod wire;
 
 use std::net::IpAddr;
