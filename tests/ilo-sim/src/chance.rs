@@ -22,6 +22,13 @@ impl Chance {
         format!("{:016x}{:016x}", self.next(), self.next())
     }
 
+    /// So many letters and digits: the random names of other services.
+    pub(crate) fn letters(&mut self, count: usize) -> String {
+        let letters = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        let mut letter = || usize::try_from(self.next() % letters.len() as u64).unwrap_or_default();
+        (0..count).map(|_| char::from(letters[letter()])).collect()
+    }
+
     /// A UUID of version 4.
     pub(crate) fn uuid(&mut self) -> String {
         let hex = self.token();

@@ -1,32 +1,76 @@
 //! `ETag`s: every resource carries one that is made of its own text.
 
-use crate::json::Object;
+use http::HeaderValue;
 
-/// An `ETag` of eight hexadecimal digits, as in every capture.
+use crate::json::Object;
+use crate::personality::traits::EtagForm;
+
+/// An `ETag`: 32 bits, in the form of its firmware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Etag(u32);
+pub(crate) struct Etag {
+    hash: u32,
+    form: EtagForm,
+}
+
+/// Digits of an `ETag`: those behind the zeros that its form leaves out.
+struct Digits {
+    all: [u8; 10],
+    from: usize,
+}
+
+impl Digits {
+    fn as_bytes(&self) -> &[u8] {
+        &self.all[self.from..]
+    }
+}
 
 impl Etag {
     /// The `ETag` of bodies that only carry messages: the same in a capture of a login from 2018 and in one
     /// of a refusal from 2023 (HPE Redfish docs).
-    pub(crate) const MESSAGE: Self = Self(0x02c2_d1bb);
+    pub(crate) const fn of_message(form: EtagForm) -> Self {
+        Self { hash: 0x02c2_d1bb, form }
+    }
 
     /// As it stands in the header.
-    pub(crate) fn header(self) -> [u8; 12] {
-        let mut value = *b"W/\"........\"";
-        value[3..11].copy_from_slice(&self.digits());
-        value
+    pub(crate) fn header(self) -> Option<HeaderValue> {
+        let digits = self.digits();
+        let digits = digits.as_bytes();
+        let mut value = *b"W/\"..........\"";
+        let end = 3 + digits.len();
+        value[3..end].copy_from_slice(digits);
+        value[end] = b'"';
+        HeaderValue::from_bytes(&value[..=end]).ok()
     }
 
     /// Appends the property, which stands behind `@odata.context`.
     fn push_property(self, json: &mut Vec<u8>) {
         json.extend_from_slice(br#","@odata.etag":"W/\""#);
-        json.extend_from_slice(&self.digits());
+        json.extend_from_slice(self.digits().as_bytes());
         json.extend_from_slice(br#"\"""#);
     }
 
-    fn digits(self) -> [u8; 8] {
-        std::array::from_fn(|place| b"0123456789ABCDEF"[(self.0 >> (28 - 4 * place) & 0xf) as usize])
+    fn digits(self) -> Digits {
+        let mut digits = Digits { all: [b'0'; 10], from: 2 };
+        match self.form {
+            EtagForm::Hex => {
+                for (place, digit) in digits.all[2..].iter_mut().enumerate() {
+                    *digit = b"0123456789ABCDEF"[(self.hash >> (28 - 4 * place) & 0xf) as usize];
+                }
+            }
+            EtagForm::Decimal => {
+                let mut rest = self.hash;
+                digits.from = digits.all.len() - 1;
+                for (place, digit) in digits.all.iter_mut().enumerate().rev() {
+                    *digit = b"0123456789"[(rest % 10) as usize];
+                    rest /= 10;
+                    digits.from = place;
+                    if rest == 0 {
+                        break;
+                    }
+                }
+            }
+        }
+        digits
     }
 }
 
@@ -63,32 +107,45 @@ impl Text {
     }
 }
 
+/// How resources of a firmware begin.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    pub(crate) context: Option<&'static str>,
+    /// The form of the `ETag`, where there is one.
+    pub(crate) etag: Option<EtagForm>,
+    /// Whether it stands in the resource as well, behind the context.
+    pub(crate) etag_in_body: bool,
+}
+
 /// A resource that lacks its `ETag`.
 #[derive(Debug)]
 pub(crate) struct Draft {
     text: Text,
-    /// Where the `ETag` goes: behind the first property.
-    etag_at: usize,
+    etag: Option<EtagForm>,
+    /// Where the `ETag` goes, if anywhere: behind the first property.
+    etag_at: Option<usize>,
 }
 
-/// The text of a resource, and the `ETag` in it.
+/// The text of a resource, and its `ETag`.
 #[derive(Debug)]
 pub(crate) struct Sealed {
     pub(crate) json: Vec<u8>,
-    pub(crate) etag: Etag,
+    pub(crate) etag: Option<Etag>,
 }
 
 impl Draft {
-    /// A resource of this `@odata.context`; `fill` puts in all other properties.
-    pub(crate) fn new(context: &'static str, fill: impl FnOnce(&mut Object<'_>)) -> Self {
+    /// A resource that begins so; `fill` puts in all other properties.
+    pub(crate) fn new(head: Head, fill: impl FnOnce(&mut Object<'_>)) -> Self {
         let mut text = Text::with_capacity(1024);
-        let mut etag_at = 0;
+        let mut etag_at = None;
         Object::write(&mut text, |object| {
-            object.put("@odata.context", context);
-            etag_at = object.text_len();
+            if let Some(context) = head.context {
+                object.put("@odata.context", context);
+                etag_at = head.etag_in_body.then(|| object.text_len());
+            }
             fill(object);
         });
-        Self { text, etag_at }
+        Self { text, etag: head.etag, etag_at }
     }
 
     /// Puts the `ETag` in. It is made of all the rest, so that it changes exactly when the resource does.
@@ -98,11 +155,13 @@ impl Draft {
         Sealed { json, etag }
     }
 
-    fn seal_into(mut self, json: &mut Vec<u8>) -> Etag {
-        let etag = Etag(self.text.hash());
-        let (context, rest) = self.text.json.split_at(self.etag_at);
+    fn seal_into(mut self, json: &mut Vec<u8>) -> Option<Etag> {
+        let etag = self.etag.map(|form| Etag { hash: self.text.hash(), form });
+        let (context, rest) = self.text.json.split_at(self.etag_at.unwrap_or_default());
         json.extend_from_slice(context);
-        etag.push_property(json);
+        if let (Some(etag), Some(_)) = (etag, self.etag_at) {
+            etag.push_property(json);
+        }
         json.extend_from_slice(rest);
         etag
     }
@@ -165,21 +224,31 @@ mod tests {
 
     #[test]
     fn an_etag_stands_behind_the_context_and_in_the_header() {
-        let draft = || Draft::new("c", |object| object.put("Id", "1"));
-        let etag = Etag(fnv(r#"{"@odata.context":"c","Id":"1"}"#));
-        let sealed = draft().seal();
-        assert_eq!(sealed.etag, etag);
-        let digits = String::from_utf8(etag.digits().to_vec()).unwrap();
-        assert_eq!(etag.header(), *format!("W/\"{digits}\"").as_bytes());
+        let head = Head { context: Some("c"), etag: Some(EtagForm::Hex), etag_in_body: true };
+        let draft = |head| Draft::new(head, |object| object.put("Id", "1"));
+        let etag = Etag { hash: fnv(r#"{"@odata.context":"c","Id":"1"}"#), form: EtagForm::Hex };
+        let sealed = draft(head).seal();
+        assert_eq!(sealed.etag, Some(etag));
+        let digits = String::from_utf8(etag.digits().as_bytes().to_vec()).unwrap();
+        assert_eq!(etag.header().unwrap(), format!("W/\"{digits}\""));
         let whole = format!(r#"{{"@odata.context":"c","@odata.etag":"W/\"{digits}\"","Id":"1"}}"#);
         assert_eq!(String::from_utf8(sealed.json).unwrap(), whole);
-        let list = Object::text(|object| object.resources("Members", [draft(), draft()]));
+        let list = Object::text(|object| object.resources("Members", [draft(head), draft(head)]));
         assert_eq!(String::from_utf8(list).unwrap(), format!(r#"{{"Members":[{whole},{whole}]}}"#));
+        let bare = Head { context: None, ..head };
+        let sealed = draft(bare).seal();
+        assert_eq!(String::from_utf8(sealed.json).unwrap(), r#"{"Id":"1"}"#);
+        assert!(sealed.etag.is_some());
+        assert_eq!(draft(Head { etag: None, ..head }).seal().etag, None);
     }
 
     #[test]
-    fn digits_are_eight_and_upper_case() {
-        assert_eq!(Etag::MESSAGE.header(), *b"W/\"02C2D1BB\"");
-        assert_eq!(Etag(0xf).header(), *b"W/\"0000000F\"");
+    fn digits_are_eight_and_upper_case_or_decimal_without_zeros_in_front() {
+        let header = |hash, form| Etag { hash, form }.header().unwrap();
+        assert_eq!(Etag::of_message(EtagForm::Hex).header().unwrap(), "W/\"02C2D1BB\"");
+        assert_eq!(header(0xf, EtagForm::Hex), "W/\"0000000F\"");
+        assert_eq!(header(763_333_962, EtagForm::Decimal), "W/\"763333962\"");
+        assert_eq!(header(0, EtagForm::Decimal), "W/\"0\"");
+        assert_eq!(header(u32::MAX, EtagForm::Decimal), "W/\"4294967295\"");
     }
 }

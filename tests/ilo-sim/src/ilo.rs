@@ -15,7 +15,7 @@ use crate::moment::{Moment, Stamp};
 use crate::reply::{Delivery, Reply};
 use crate::service::Outcome;
 use crate::session::{Session, SessionId, SessionSpec, Table};
-use crate::spec::Spec;
+use crate::spec::{Account, Spec};
 
 /// A simulated iLO.
 ///
@@ -59,6 +59,10 @@ pub enum UpdateState {
 }
 
 impl UpdateState {
+    /// Every state.
+    pub const ALL: [Self; 7] =
+        [Self::Idle, Self::Uploading, Self::Verifying, Self::Writing, Self::Updating, Self::Complete, Self::Error];
+
     /// Its name in the iLO's JSON.
     pub const fn name(self) -> &'static str {
         match self {
@@ -70,6 +74,22 @@ impl UpdateState {
             Self::Complete => "Complete",
             Self::Error => "Error",
         }
+    }
+
+    /// What an iLO 4 calls it: `State` of its `HpiLOFirmwareUpdate`. The values are a guess.
+    pub(crate) const fn old_name(self) -> &'static str {
+        match self {
+            Self::Idle => "IDLE",
+            Self::Uploading => "UPLOADING",
+            Self::Verifying | Self::Writing | Self::Updating => "PROGRESSING",
+            Self::Complete => "COMPLETED",
+            Self::Error => "FAILED",
+        }
+    }
+
+    /// Whether firmware is being written.
+    pub(crate) const fn is_flashing(self) -> bool {
+        matches!(self, Self::Writing | Self::Updating)
     }
 }
 
@@ -98,7 +118,7 @@ impl Ilo {
     ///
     /// Moments should not go backwards from call to call; one that does makes no session younger.
     pub fn handle(&mut self, now: Moment, peer: IpAddr, request: &Request<Bytes>) -> Reply {
-        self.table.expire(now, self.spec.session_timeout_min);
+        self.table.expire(now, self.spec.idle_limit_min());
         let fault = self.take_fault(request);
         let (delivery, outcome) = if now < self.up_at {
             (Delivery::Lost, None)
@@ -154,8 +174,8 @@ impl Ilo {
     ///
     /// A `now` in the past makes an old session.
     pub fn admit(&mut self, now: Moment, session: SessionSpec) -> SessionId {
-        let shown = self.clock(now);
-        self.table.admit(now, shown, session, &mut self.chance).id.clone()
+        let (shown, like) = (self.clock(now), self.spec.traits());
+        self.table.admit(now, shown, session, self.spec.rest_tag(), like, &mut self.chance).id.clone()
     }
 
     /// The same, under an id of one's choice: an iLO may give an id again that it gave before. Whoever has it
@@ -168,7 +188,7 @@ impl Ilo {
 
     /// Uses a session, as its owner would. Returns whether it was there.
     pub fn touch(&mut self, id: &SessionId, now: Moment) -> bool {
-        self.table.expire(now, self.spec.session_timeout_min);
+        self.table.expire(now, self.spec.idle_limit_min());
         let shown = self.clock(now);
         self.table.touch(id, now, shown)
     }
@@ -180,7 +200,7 @@ impl Ilo {
 
     /// The sessions that live at `now`, in the order of the collection, as they truly are.
     pub fn sessions(&self, now: Moment) -> impl Iterator<Item = &Session> {
-        self.table.alive(now, self.spec.session_timeout_min)
+        self.table.alive(now, self.spec.idle_limit_min())
     }
 
     /// The session of this id, if it lives at `now`.
@@ -209,10 +229,15 @@ impl Ilo {
         self.spec.session_timeout_min = minutes;
     }
 
-    /// Changes the password of an account. Its sessions live on. Returns whether there is such an account.
+    /// Changes the password of an account, also of one that had to. Its sessions live on. Returns whether there is such
+    /// an account.
     pub fn set_password(&mut self, username: &str, password: impl Into<String>) -> bool {
         let account = self.spec.accounts.iter_mut().find(|account| account.username.eq_ignore_ascii_case(username));
-        account.map(|account| account.password = password.into()).is_some()
+        let change = |account: &mut Account| {
+            account.password = password.into();
+            account.must_change_password = false;
+        };
+        account.map(change).is_some()
     }
 
     /// Restarts the iLO at `now`: all sessions are gone, wrong passwords are forgotten, and until

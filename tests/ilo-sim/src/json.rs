@@ -44,6 +44,13 @@ impl Json for bool {
     }
 }
 
+/// Null.
+impl Json for () {
+    fn write(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"null");
+    }
+}
+
 impl Json for u32 {
     fn write(self, out: &mut Vec<u8>) {
         if self > 9 {
@@ -146,6 +153,18 @@ impl Object<'_> {
     /// A property that is a list of whole resources.
     pub(crate) fn resources(&mut self, name: &'static str, drafts: impl IntoIterator<Item = Draft>) {
         self.array(name, drafts, Text::push_sealed);
+    }
+
+    /// The same, where some are only linked.
+    pub(crate) fn resources_or_links(
+        &mut self,
+        name: &'static str,
+        members: impl IntoIterator<Item = Result<Draft, impl Json>>,
+    ) {
+        self.array(name, members, |text, member| match member {
+            Ok(draft) => text.push_sealed(draft),
+            Err(path) => Object::write(text, |link| link.put("@odata.id", path)),
+        });
     }
 
     /// How long the text is so far.

@@ -10,10 +10,12 @@
 //! | --- | --- |
 //! | [`front`] | the HTTPS front: sockets, TLS, time that passes; the only part that does I/O |
 //! | [`Ilo`] | one iLO: [`handle`](Ilo::handle) a request, and the hand on the simulated world |
-//! | `service` | who may do what: authentication, login, logout, and which resource answers |
+//! | `service` | which resource answers, and who may do what to it |
+//! | `login` | authentication, login, and what is answered to those who do not get in |
 //! | `resource`, `path`, `answer` | the JSON, the URLs and the headers |
-//! | `schema` | which version of each schema a firmware speaks |
-//! | `json`, `etag` | JSON written as text, and the tag that is made of it |
+//! | [`Personality`] | which firmware it behaves like: a row of traits that all the others read |
+//! | `json`, `etag`, `gzip` | JSON written as text, the tag that is made of it, and what comes compressed |
+//! | `registry` | the messages that there are, and what they mean |
 //! | `session` | the table: [`SessionSpec`] in, [`Session`] as it truly is |
 //! | [`Spec`] | what can be chosen: limit, time-out, clock, accounts, and what nobody knows of real ones |
 //! | [`Fault`], [`Logged`] | what is to go wrong, once each; what was asked and what came of it |
@@ -40,13 +42,28 @@
 //! # Ok::<(), http::Error>(())
 //! ```
 //!
+//! # Other firmware
+//!
+//! [`Personality`] names the firmware: iLO 4 (`Oem.Hp`, no `$expand`, `/rest/v1`), several of iLO 5 and 6, iLO 7 with
+//! its application accounts. Three more are no iLO at all, and show a client what it took for granted:
+//!
+//! ```
+//! use ilo_sim::{Personality, Spec};
+//!
+//! let old = Spec { personality: Personality::Ilo4V255, ..Spec::new("ilo-1") };
+//! let plain = Spec { personality: "generic".parse()?, ..Spec::new("bmc-1") };
+//! # let _ = (old, plain);
+//! # Ok::<(), ilo_sim::UnknownPersonality>(())
+//! ```
+//!
 //! # Where it is a guess
 //!
 //! The behaviour follows HPE's documentation and its published captures; comments name the source.
 //! What no public source tells is a choice of [`Spec`] where clients may depend on it (the limit, the
 //! status of a refused login), and else said where it is decided: the scope of the login delay, the
-//! status of a DELETE without privilege, idleness while the clock is set. One guess is everywhere: all
-//! kinds of session share one table.
+//! status of a DELETE without privilege, idleness while the clock is set, what a password that must be
+//! changed does, the body of a session of iLO 4, of which no capture is public. One guess is everywhere:
+//! all kinds of session share one table, unless [`Spec::kind_limits`] gives some a limit of their own.
 
 mod answer;
 mod chance;
@@ -54,14 +71,17 @@ mod etag;
 mod fault;
 pub mod front;
 mod gate;
+mod gzip;
 mod ilo;
 mod json;
 mod log;
+mod login;
 mod moment;
 mod path;
+mod personality;
+mod registry;
 mod reply;
 mod resource;
-mod schema;
 mod service;
 mod session;
 mod spec;
@@ -72,6 +92,7 @@ pub use fault::{Fault, FaultKind, Matcher};
 pub use ilo::{Ilo, UpdateState};
 pub use log::{Effect, Logged, Refusal};
 pub use moment::{Moment, Stamp};
+pub use personality::{Personality, UnknownPersonality};
 pub use reply::{Delivery, Reply};
 pub use session::{Session, SessionId, SessionSpec};
-pub use spec::{Account, Personality, Privilege, Privileges, Spec};
+pub use spec::{Account, BasicAuth, Privilege, Privileges, Spec};

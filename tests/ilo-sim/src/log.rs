@@ -73,4 +73,6 @@ pub enum Refusal {
     NoValidSession,
     /// The account may not do this.
     InsufficientPrivilege,
+    /// The password is right, and a passcode is asked for as well.
+    PasscodeSent,
 }

@@ -98,9 +98,22 @@ impl Stamp {
         rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&self.timestamp()).unwrap_or_default()
     }
 
+    /// The form of other services' JSON, so many minutes east of Greenwich: `2024-07-16T13:59:10-05:00`.
+    pub(crate) fn with_offset(self, minutes: i16) -> String {
+        let there = Offset::from_seconds(i32::from(minutes) * 60).unwrap_or(Offset::UTC).to_datetime(self.timestamp());
+        format!("{there:.0}{}", offset(minutes))
+    }
+
     fn timestamp(self) -> Timestamp {
         Timestamp::from_second(self.0).unwrap_or(Timestamp::UNIX_EPOCH)
     }
+}
+
+/// An offset from Greenwich as in `DateTimeLocalOffset`: `-05:00`.
+pub(crate) fn offset(minutes: i16) -> String {
+    let sign = if minutes < 0 { '-' } else { '+' };
+    let all = minutes.unsigned_abs();
+    format!("{sign}{:02}:{:02}", all / 60, all % 60)
 }
 
 /// The form of the iLO's JSON: `2025-06-23T20:08:14Z`.
@@ -157,6 +170,15 @@ mod tests {
             stamp.write(&mut json);
             assert_eq!(String::from_utf8(json).unwrap(), format!("\"{stamp}\""));
         }
+    }
+
+    #[test]
+    fn a_stamp_can_be_written_as_the_time_of_a_place() {
+        let noon = Stamp::read(Moment::from_secs(1_721_156_350), 0);
+        assert_eq!(noon.to_string(), "2024-07-16T18:59:10Z");
+        assert_eq!(noon.with_offset(-300), "2024-07-16T13:59:10-05:00");
+        assert_eq!(noon.with_offset(345), "2024-07-17T00:44:10+05:45");
+        assert_eq!(noon.with_offset(0), "2024-07-16T18:59:10+00:00");
     }
 
     #[test]

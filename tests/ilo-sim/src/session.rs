@@ -8,11 +8,13 @@ use serde::Serialize;
 
 use crate::chance::Chance;
 use crate::moment::{Moment, Stamp};
+use crate::personality::traits::{IdForm, Sessions, Token, Traits};
 
 /// The name of a session in its table and its URL.
 ///
-/// It is the user's name in lower case, 16 hexadecimal digits of the login time on the iLO's clock,
-/// and 7 digits of chance: `administrator000000006859b3f1c51eb85` (HPE iLO 6 capture v1.66).
+/// On an iLO it is the user's name in lower case, hexadecimal digits of the login time on the iLO's clock, and
+/// some of chance: `administrator000000006859b3f1c51eb85` (HPE iLO 6 capture v1.66). How many depends on the
+/// firmware; other services have other ids.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct SessionId(String);
 
@@ -56,6 +58,9 @@ pub struct SessionSpec {
     /// A Remote Console with virtual media attached: no idle time-out ends it (HPE iLO 5 User Guide,
     /// "Idle Connection Timeout").
     pub virtual_media: bool,
+    /// The collection lists it, and reading it or ending it is answered as if it were gone. Five of seven captures
+    /// have such a member.
+    pub dangling: bool,
 }
 
 impl SessionSpec {
@@ -79,9 +84,22 @@ impl SessionSpec {
         Self::tagged(owner, origin, "Remote Console")
     }
 
-    /// A local user's session with this `UserTag`.
+    /// A session of a program inside the server, such as `AMS` on an iLO 7, over its virtual NIC. HPE's web page calls
+    /// the kind so; what the JSON says no public source tells.
+    pub fn host_application(name: impl Into<String>) -> Self {
+        Self::tagged(name, IpAddr::from([16, 1, 15, 2]), "Host Application")
+    }
+
+    /// A local user's session with this `UserTag`, which may be one that no schema declares.
     pub fn tagged(owner: impl Into<String>, origin: IpAddr, tag: impl Into<String>) -> Self {
-        Self { owner: owner.into(), origin, tag: tag.into(), user_type: "Local".to_owned(), virtual_media: false }
+        Self {
+            owner: owner.into(),
+            origin,
+            tag: tag.into(),
+            user_type: "Local".to_owned(),
+            virtual_media: false,
+            dangling: false,
+        }
     }
 }
 
@@ -110,6 +128,8 @@ pub struct Session {
     pub token: Option<String>,
     /// No idle time-out ends it.
     pub virtual_media: bool,
+    /// It is listed and cannot be read.
+    pub dangling: bool,
 }
 
 impl Session {
@@ -140,9 +160,20 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(crate) fn admit(&mut self, now: Moment, shown: Stamp, spec: SessionSpec, chance: &mut Chance) -> &Session {
-        let id = self.fresh_id(&spec.owner, shown, chance);
-        let token = matches!(spec.tag.as_str(), "REST" | "Web UI").then(|| chance.token());
+    /// Puts a session into the first free place. Those of browsers and of clients that log in by POST, which show
+    /// `rest_tag`, have a token.
+    pub(crate) fn admit(
+        &mut self,
+        now: Moment,
+        shown: Stamp,
+        spec: SessionSpec,
+        rest_tag: &str,
+        like: &Traits,
+        chance: &mut Chance,
+    ) -> &Session {
+        let id = self.fresh_id(&spec.owner, shown, &like.sessions, chance);
+        let has_token = matches!(spec.tag.as_str(), "REST" | "Web UI") || spec.tag == rest_tag;
+        let token = has_token.then(|| like.login.token.fresh(chance));
         let session = Session {
             id,
             owner: spec.owner,
@@ -155,6 +186,7 @@ impl Table {
             access_shown: shown,
             token,
             virtual_media: spec.virtual_media,
+            dangling: spec.dangling,
         };
         let place = self.places.iter().position(Option::is_none).unwrap_or_else(|| {
             self.places.push(None);
@@ -204,10 +236,19 @@ impl Table {
         self.iter().find(|session| session.token.as_deref() == Some(token))
     }
 
-    fn fresh_id(&self, owner: &str, shown: Stamp, chance: &mut Chance) -> SessionId {
+    fn fresh_id(&self, owner: &str, shown: Stamp, like: &Sessions, chance: &mut Chance) -> SessionId {
+        let mut number = 0_u32;
         loop {
-            let suffix = chance.next() & 0x0fff_ffff;
-            let id = format!("{}{:016x}{suffix:07x}", owner.to_lowercase(), shown.epoch_s());
+            number += 1;
+            let id = match like.id {
+                IdForm::Stamped { time, chance: digits } => {
+                    let suffix = chance.next() & ((1 << (4 * digits)) - 1);
+                    format!("{}{:0time$x}{suffix:0digits$x}", owner.to_lowercase(), shown.epoch_s())
+                }
+                IdForm::Letters(letters) => chance.letters(letters),
+                IdForm::Number => format!("{:06}", chance.next() % 1_000_000),
+                IdForm::Member => format!("Member{number}"),
+            };
             if self.get(&id).is_none() {
                 return SessionId(id);
             }
@@ -215,9 +256,20 @@ impl Table {
     }
 }
 
+impl Token {
+    fn fresh(self, chance: &mut Chance) -> String {
+        match self {
+            Self::Hex => chance.token(),
+            Self::Letters => chance.letters(20),
+            Self::Fixed(token) => token.to_owned(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Personality;
 
     #[test]
     fn an_id_tells_owner_and_login_time() {
@@ -225,7 +277,8 @@ mod tests {
         let now = Moment::from_secs(0x6859_b3f1);
         let origin = IpAddr::from([192, 0, 2, 53]);
         let spec = SessionSpec::rest("Administrator", origin);
-        let session = table.admit(now, Stamp::read(now, 0), spec, &mut chance);
+        let like = Personality::default().traits();
+        let session = table.admit(now, Stamp::read(now, 0), spec, "REST", like, &mut chance);
         let (head, suffix) = session.id.as_str().split_at("administrator".len() + 16);
         assert_eq!(head, "administrator000000006859b3f1");
         assert_eq!(suffix.len(), 7);
@@ -238,7 +291,8 @@ mod tests {
         let origin = IpAddr::from([192, 0, 2, 53]);
         let mut admit = |table: &mut Table, owner: &str| {
             let spec = SessionSpec::rest(owner, origin);
-            table.admit(Moment(0), Stamp::read(Moment(0), 0), spec, &mut chance).id.clone()
+            let like = Personality::default().traits();
+            table.admit(Moment(0), Stamp::read(Moment(0), 0), spec, "REST", like, &mut chance).id.clone()
         };
         let first = admit(&mut table, "a");
         admit(&mut table, "b");

@@ -5,51 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-/// Which firmware an iLO behaves like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Personality {
-    /// An iLO 5 with firmware 3.11 (2025).
-    #[default]
-    Ilo5V311,
-}
-
-impl Personality {
-    /// `Oem.Hpe.Manager[0].ManagerType` of the service root.
-    pub(crate) const fn manager_type(self) -> &'static str {
-        match self {
-            Self::Ilo5V311 => "iLO 5",
-        }
-    }
-
-    /// `Oem.Hpe.Manager[0].ManagerFirmwareVersion` of the service root.
-    pub(crate) const fn firmware(self) -> &'static str {
-        match self {
-            Self::Ilo5V311 => "3.11",
-        }
-    }
-
-    /// The name of the maker's own properties below `Oem`.
-    pub(crate) const fn oem_key(self) -> &'static str {
-        match self {
-            Self::Ilo5V311 => "Hpe",
-        }
-    }
-
-    /// The prefix of messages from the standard registry (3.09's published registry is 1.18).
-    pub(crate) const fn base_registry(self) -> &'static str {
-        match self {
-            Self::Ilo5V311 => "Base.1.18",
-        }
-    }
-
-    /// The prefix of messages from HPE's registry; its minor version in 3.11 is a guess.
-    pub(crate) const fn ilo_registry(self) -> &'static str {
-        match self {
-            Self::Ilo5V311 => "iLO.2.27",
-        }
-    }
-}
+use crate::personality::{Personality, Traits};
 
 /// All that can be chosen about a simulated iLO before it is switched on.
 ///
@@ -95,6 +51,52 @@ pub struct Spec {
     pub basic_leaves_every: Option<NonZeroU32>,
     /// How long the iLO answers nothing after [`reboot`](crate::Ilo::reboot).
     pub boot_time: Duration,
+    /// More limits: sessions of one `UserTag` each, above which a login of that kind is refused. No public source
+    /// tells whether kinds share one table; with a large [`limit`](Self::limit) these give each its own.
+    pub kind_limits: Vec<(String, usize)>,
+    /// `UserTag` of logins by POST, where it is not that of the firmware: a certificate login shows `Web UI` (HPE
+    /// Redfish docs, "Certificate authentication").
+    pub rest_tag: Option<String>,
+    /// `HTTPBasicAuth`, where the firmware has it.
+    pub basic_auth: BasicAuth,
+    /// Two-factor authentication is enabled, and this passcode is sent to users of the directory. Local users are
+    /// not asked for it (HPE Redfish docs, two-factor authentication).
+    pub two_factor: Option<String>,
+    /// The answer to a login that lacks the passcode. No public source tells it; HPE's own client looks at the
+    /// message only.
+    pub passcode_status: StatusCode,
+    /// The URL of the HPE `OneView` that manages this iLO: the service root tells of it.
+    pub managed_by: Option<String>,
+    /// Names of host applications with an account, on iLO 7.
+    pub app_accounts: Vec<String>,
+    /// While firmware is written, everything but the update service is refused with `ResourceTemporarilyUnavailable`
+    /// (HewlettPackard/PowerShell-ProLiant-SDK issue 30; the status 503 and the scope are guesses).
+    pub busy_while_flashing: bool,
+    /// Minutes that the iLO's time zone is east of Greenwich. iLOs still write UTC.
+    pub utc_offset_min: i16,
+}
+
+/// `HTTPBasicAuth` of the account service (HPE Redfish docs).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BasicAuth {
+    /// It works, and refusals offer it.
+    Enabled,
+    /// It works, and nothing says so: every capture since there is the property.
+    #[default]
+    Unadvertised,
+    /// It is refused like a request without a login.
+    Disabled,
+}
+
+impl BasicAuth {
+    /// Its name in the iLO's JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enabled => "Enabled",
+            Self::Unadvertised => "Unadvertised",
+            Self::Disabled => "Disabled",
+        }
+    }
 }
 
 impl Spec {
@@ -114,11 +116,34 @@ impl Spec {
             table_full_status: StatusCode::SERVICE_UNAVAILABLE,
             basic_leaves_every: None,
             boot_time: Duration::ZERO,
+            kind_limits: Vec::new(),
+            rest_tag: None,
+            basic_auth: BasicAuth::default(),
+            two_factor: None,
+            passcode_status: StatusCode::BAD_REQUEST,
+            managed_by: None,
+            app_accounts: Vec::new(),
+            busy_while_flashing: false,
+            utc_offset_min: 0,
         }
+    }
+
+    pub(crate) const fn traits(&self) -> &'static Traits {
+        self.personality.traits()
+    }
+
+    /// The idle time-out in force, in minutes; 0 means never.
+    pub(crate) const fn idle_limit_min(&self) -> u32 {
+        if self.traits().sessions.expire { self.session_timeout_min } else { 0 }
+    }
+
+    /// `UserTag` of a login by POST.
+    pub(crate) fn rest_tag(&self) -> &str {
+        self.rest_tag.as_deref().unwrap_or(self.traits().sessions.rest_tag)
     }
 }
 
-/// A local account of an iLO.
+/// An account that can log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// The login name.
@@ -127,6 +152,11 @@ pub struct Account {
     pub password: String,
     /// What the account may do.
     pub privileges: Privileges,
+    /// It is one of a directory, not the iLO's own: its sessions are of type `Directory`.
+    pub directory: bool,
+    /// It can log in, and then do nothing but change its password or log out, where the firmware knows that. What an
+    /// iLO answers no public source tells; this is what the standard asks for (DMTF DSP0266).
+    pub must_change_password: bool,
 }
 
 impl Account {
@@ -147,7 +177,8 @@ impl Account {
     }
 
     fn with(username: impl Into<String>, password: impl Into<String>, privileges: Privileges) -> Self {
-        Self { username: username.into(), password: password.into(), privileges }
+        let (username, password) = (username.into(), password.into());
+        Self { username, password, privileges, directory: false, must_change_password: false }
     }
 }
 

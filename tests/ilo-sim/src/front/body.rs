@@ -1,4 +1,4 @@
-//! A response body that hides its length, so that HTTP/1.1 sends it in chunks.
+//! A response body that hides its length, so that HTTP/1.1 sends it in chunks unless a header tells it.
 
 use std::convert::Infallible;
 use std::pin::Pin;

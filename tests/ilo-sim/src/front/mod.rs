@@ -2,7 +2,7 @@
 //!
 //! Here time passes and bytes travel; what they mean is decided in the core. An iLO 5 answers with
 //! chunked bodies over kept-alive HTTP/1.1 connections (HPE Redfish docs, "iLO 5 adaptation"), so this
-//! does too.
+//! does too, but where the answer tells its length: that of an iLO 4.
 
 mod body;
 mod certificate;

@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::*;
-use crate::{Account, Effect, Fault, FaultKind, Matcher, Spec};
+use crate::{Account, Effect, Fault, FaultKind, Matcher, Personality, Spec};
 
 const LOGIN: &str = r#"{"UserName":"admin","Password":"secret123"}"#;
 const SESSIONS: &str = "/redfish/v1/SessionService/Sessions/";
@@ -25,7 +25,12 @@ fn run(story: impl Future<Output = ()>) {
 }
 
 async fn front_in(world: World) -> Front {
-    let spec = Spec { accounts: vec![Account::administrator("admin", "secret123")], ..Spec::new("ilo-1.example.net") };
+    front_like(Personality::default(), world).await
+}
+
+async fn front_like(personality: Personality, world: World) -> Front {
+    let accounts = vec![Account::administrator("admin", "secret123")];
+    let spec = Spec { personality, accounts, ..Spec::new("ilo-1.example.net") };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     Front::serve(listener, Arc::new(Mutex::new(Ilo::new(spec))), world).unwrap()
 }
@@ -60,6 +65,35 @@ async fn ask(front: &Front, method: &str, path: &str, body: &str) -> String {
     let mut answer = Vec::new();
     let _torn_off = stream.read_to_end(&mut answer).await;
     String::from_utf8(answer).unwrap()
+}
+
+#[test]
+fn an_ilo_4_tells_the_length_of_every_body_and_chunks_none() {
+    run(async {
+        let front = front_like(Personality::Ilo4V255, World::new(|| NOW)).await;
+        let answer = ask(&front, "GET", "/redfish/v1/", "").await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && !head.contains("Transfer-Encoding"), "{head}");
+        assert!(format!("{head}\r\n").contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{head}");
+        let sized = ask(&front, "HEAD", "/redfish/v1/", "").await;
+        assert!(sized.contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{sized}");
+        assert!(sized.ends_with("\r\n\r\n") && !sized.contains("Transfer-Encoding"), "{sized}");
+        let moved = ask(&front, "POST", "/redfish/v1/SessionService/Sessions", LOGIN).await;
+        assert!(moved.starts_with("HTTP/1.1 308 ") && moved.contains("\r\nContent-Length: 0\r\n"), "{moved}");
+        assert!(moved.contains(&format!("\r\nLocation: {SESSIONS}\r\n")), "{moved}");
+        let login = ask(&front, "POST", SESSIONS, LOGIN).await;
+        assert!(login.starts_with("HTTP/1.1 201 ") && !login.contains("Transfer-Encoding"), "{login}");
+    });
+}
+
+#[test]
+fn an_answer_that_is_no_content_has_neither_body_nor_length() {
+    run(async {
+        let front = front_like(Personality::Mockup, World::new(|| NOW)).await;
+        let login = ask(&front, "POST", SESSIONS, LOGIN).await;
+        assert!(login.starts_with("HTTP/1.1 204 ") && login.ends_with("\r\n\r\n"), "{login}");
+        assert!(!login.contains("Content-Length") && !login.contains("Transfer-Encoding"), "{login}");
+    });
 }
 
 #[test]

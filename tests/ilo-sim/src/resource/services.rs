@@ -1,45 +1,125 @@
-//! The services beside the sessions: updates and accounts.
+//! The services beside the sessions: updates and accounts, and the registry of messages.
 
-use super::{View, enabled, resource};
+use super::{View, enabled, link};
 use crate::answer::Answer;
 use crate::gate::STEP_S;
+use crate::json::Object;
+use crate::path::APP_ACCOUNTS;
+use crate::personality::traits::Updates;
+use crate::registry;
 
 impl View<'_> {
     /// The update service: whether firmware is being flashed.
     pub(crate) fn update_service(&self) -> Answer {
-        let schema = self.schemas().update_service;
-        let service = resource(schema, self.path("/redfish/v1/UpdateService"), |service| {
+        let (schema, updates) = (self.schemas().update_service, self.like.services.updates);
+        let service = self.resource(schema, self.path(updates.path()), |service| {
             service.put("Description", "iLO Update Service");
             service.put("Id", "UpdateService");
             service.put("Name", "Update Service");
-            self.oem(service, |oem| {
-                oem.put("@odata.type", self.schemas().update_service_oem.kind);
-                oem.put("State", self.ilo.update.name());
-            });
-            service.put("ServiceEnabled", true);
+            match updates {
+                Updates::Vendor => {
+                    self.oem(service, |oem| {
+                        oem.put("@odata.type", self.schemas().update_service_oem.kind);
+                        oem.put("State", self.ilo.update.name());
+                    });
+                    service.put("ServiceEnabled", true);
+                }
+                Updates::BelowManager => {
+                    service.put("State", self.ilo.update.old_name());
+                    self.old_type(service, schema);
+                }
+                Updates::Untold => service.put("ServiceEnabled", true),
+            }
         });
         Answer::resource(service, schema.described_by)
     }
 
     /// The account service: how wrong passwords are met. The values are those of all seven captures.
     pub(crate) fn account_service(&self) -> Answer {
-        let schema = self.schemas().account_service;
-        let service = resource(schema, self.path("/redfish/v1/AccountService"), |service| {
+        let (schema, has, spec) = (self.schemas().account_service, self.like.services, &self.ilo.spec);
+        let here = self.path("/redfish/v1/AccountService");
+        let service = self.resource(schema, here, |service| {
             service.put("Description", "iLO User Accounts");
-            service.put("HTTPBasicAuth", "Unadvertised");
+            if has.basic_auth {
+                service.put("HTTPBasicAuth", spec.basic_auth.name());
+            }
             service.put("Id", "AccountService");
             service.put("LocalAccountAuth", "Enabled");
             service.put("Name", "Account Service");
             self.oem(service, |oem| {
                 oem.put("@odata.type", self.schemas().account_service_oem.kind);
+                if has.app_accounts {
+                    link(oem, "AppAccounts", self.path(APP_ACCOUNTS));
+                }
                 oem.put("AuthFailureDelayTimeSeconds", STEP_S);
                 oem.put("AuthFailureLoggingThreshold", 3_u32);
                 oem.put("AuthFailuresBeforeDelay", 1_u32);
-                oem.put("TwoFactorAuth", "Disabled");
+                if has.two_factor {
+                    oem.put("TwoFactorAuth", if spec.two_factor.is_some() { "Enabled" } else { "Disabled" });
+                }
             });
             service.put("ServiceEnabled", true);
             enabled(service);
+            self.old_type(service, schema);
+            self.old_links(service, here);
         });
         Answer::resource(service, schema.described_by)
     }
+
+    /// The accounts of host applications. Where they are and `HostAppName` is documented, all else a guess.
+    pub(crate) fn app_accounts(&self, expand: bool) -> Answer {
+        let (schema, names) = (self.schemas().app_accounts, &self.ilo.spec.app_accounts);
+        let accounts = self.resource(schema, self.path(APP_ACCOUNTS), |accounts| {
+            accounts.put("Description", "Application Accounts");
+            if expand {
+                accounts.resources("Members", names.iter().map(|name| self.app_account_draft(name)));
+            } else {
+                let paths = names.iter().map(|name| self.links.to_member(APP_ACCOUNTS, name));
+                accounts.objects("Members", paths, |member, path| member.put("@odata.id", path));
+            }
+            accounts.put("Members@odata.count", names.len());
+            accounts.put("Name", "Application Accounts");
+        });
+        Answer::resource(accounts, schema.described_by)
+    }
+
+    /// One of them.
+    pub(crate) fn app_account(&self, id: &str) -> Option<Answer> {
+        let name = self.ilo.spec.app_accounts.iter().find(|name| *name == id)?;
+        Some(Answer::resource(self.app_account_draft(name), self.schemas().app_account.described_by))
+    }
+
+    fn app_account_draft(&self, name: &String) -> crate::etag::Draft {
+        self.resource(self.schemas().app_account, self.links.to_member(APP_ACCOUNTS, name), |account| {
+            account.put("HostAppName", name);
+            account.put("Id", name);
+            account.put("Name", "Application Account");
+        })
+    }
+
+    /// The standard registry: as much of it as the simulator uses.
+    pub(crate) fn registry(&self) -> Answer {
+        let name = self.like.messages.base;
+        Answer::large_file(self.like, |file| {
+            file.put("Description", "This registry defines the base messages for Redfish.");
+            file.put("Id", name);
+            file.put("Language", "en");
+            file.object("Messages", |messages| {
+                for meaning in registry::MEANINGS {
+                    messages.object(meaning.id, |message| entry(message, meaning));
+                }
+            });
+            file.put("Name", "Base Message Registry");
+            file.put("OwningEntity", "DMTF");
+            file.put("RegistryPrefix", "Base");
+            file.put("RegistryVersion", name.trim_start_matches("Base."));
+        })
+    }
+}
+
+fn entry(message: &mut Object<'_>, meaning: registry::Meaning) {
+    message.put("Message", meaning.text);
+    message.put("NumberOfArgs", meaning.args);
+    message.put("Resolution", meaning.resolution);
+    message.put("Severity", meaning.severity);
 }

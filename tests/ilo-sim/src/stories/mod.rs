@@ -1,6 +1,10 @@
 //! What an iLO does, as stories: somebody asks, time passes, somebody else asks.
 
+mod choices;
 mod door;
+mod generations;
+mod ilo4;
+mod others;
 mod table;
 mod unmoved;
 mod wire;
@@ -70,19 +74,37 @@ impl World {
         Self::new(|_| {})
     }
 
+    fn like(personality: &str) -> Self {
+        Self::like_with(personality, |_| {})
+    }
+
+    fn like_with(personality: &str, change: impl FnOnce(&mut Spec)) -> Self {
+        Self::new(|spec| {
+            spec.personality = personality.parse().unwrap();
+            change(spec);
+        })
+    }
+
     fn pass(&mut self, minutes: u64) {
         self.now = self.now + Duration::from_secs(minutes * 60);
     }
 
     fn ask(&mut self, method: &Method, path: &str, by: By<'_>, body: &str) -> Answer {
-        let mut request = Request::builder().method(method).uri(path);
-        request = match by {
-            By::Nobody => request,
-            By::Token(token) => request.header("X-Auth-Token", token),
+        let authorization;
+        let headers: &[(&str, &str)] = match by {
+            By::Nobody => &[],
+            By::Token(token) => &[("X-Auth-Token", token)],
             By::Basic(user, password) => {
-                request.header("Authorization", format!("Basic {}", BASE64.encode(format!("{user}:{password}"))))
+                authorization = format!("Basic {}", BASE64.encode(format!("{user}:{password}")));
+                &[("Authorization", &authorization)]
             }
         };
+        self.send(method, path, headers, body)
+    }
+
+    fn send(&mut self, method: &Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let request = Request::builder().method(method).uri(path);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let request = request.body(Bytes::from(body.to_owned())).unwrap();
         let Reply { response, after, delivery } = self.ilo.handle(self.now, PEER, &request);
         let (head, text) = response.into_parts();
@@ -105,9 +127,9 @@ impl World {
 
     fn login(&mut self, user: &str, password: &str) -> Login {
         let answer = self.try_login(user, password);
-        assert_eq!(answer.status, 201, "{}", answer.body);
+        assert!(answer.status.is_success(), "{}", answer.body);
         let token = answer.header("X-Auth-Token").to_owned();
-        Login { id: answer.body["Id"].as_str().unwrap().into(), token }
+        Login { id: answer.new_session(), token }
     }
 
     /// Another client's session, without the trouble of a login.
@@ -122,7 +144,13 @@ impl World {
 
 impl Answer {
     fn message(&self) -> &str {
-        self.body["error"]["@Message.ExtendedInfo"][0]["MessageId"].as_str().unwrap_or("")
+        let info = &self.body["error"]["@Message.ExtendedInfo"][0];
+        info["MessageId"].as_str().or(info["MessageID"].as_str()).unwrap_or("")
+    }
+
+    /// The last segment of `Location`, as a client takes it.
+    fn new_session(&self) -> SessionId {
+        self.header("Location").trim_end_matches('/').rsplit('/').next().unwrap().into()
     }
 
     fn header(&self, name: &str) -> &str {
