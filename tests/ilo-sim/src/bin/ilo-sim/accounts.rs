@@ -11,7 +11,8 @@ pub(crate) struct Mistake {
 }
 
 /// Reads accounts, one a line: `username:password`, then perhaps `:administrator` (which is meant where
-/// nothing is said), `:operator` or `:readonly`. Empty lines and those that begin with `#` say nothing.
+/// nothing is said), `:operator` or `:readonly`; `,directory` and `,must-change-password` may follow the role, or
+/// stand for it. Empty lines and those that begin with `#` say nothing.
 pub(crate) fn parse(text: &str) -> Result<Vec<Account>, Mistake> {
     let mut accounts: Vec<Account> = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
@@ -35,12 +36,18 @@ fn account(line: &str) -> Result<Account, String> {
     if username.is_empty() || password.is_empty() {
         return Err("username or password is empty".to_owned());
     }
-    match parts.next() {
-        None | Some("administrator") => Ok(Account::administrator(username, password)),
-        Some("operator") => Ok(Account::operator(username, password)),
-        Some("readonly") => Ok(Account::read_only(username, password)),
-        Some(role) => Err(format!("'{role}' is not administrator, operator or readonly")),
+    let mut account = Account::administrator(username, password);
+    for word in parts.next().unwrap_or("administrator").split(',') {
+        match word {
+            "administrator" => {}
+            "operator" => account.privileges = Account::operator("", "").privileges,
+            "readonly" => account.privileges = Account::read_only("", "").privileges,
+            "directory" => account.directory = true,
+            "must-change-password" => account.must_change_password = true,
+            _ => return Err(format!("'{word}' is not administrator, operator or readonly, nor what may follow it")),
+        }
     }
+    Ok(account)
 }
 
 #[cfg(test)]
@@ -59,11 +66,21 @@ mod tests {
     }
 
     #[test]
+    fn an_account_may_be_of_a_directory_or_have_to_change_its_password() {
+        let accounts = parse("dora:pw:directory\nnew:pw:operator,must-change-password\n").unwrap();
+        let expected = [
+            Account { directory: true, ..Account::administrator("dora", "pw") },
+            Account { must_change_password: true, ..Account::operator("new", "pw") },
+        ];
+        assert_eq!(accounts, expected);
+    }
+
+    #[test]
     fn a_mistake_has_its_line_and_reason() {
         let mistake = |text| parse(text).map_err(|mistake| (mistake.line, mistake.why)).unwrap_err();
         assert_eq!(mistake("admin"), (1, "no ':' between username and password".to_owned()));
         assert_eq!(mistake("#\n:pw").0, 2);
-        assert_eq!(mistake("a:b:root").1, "'root' is not administrator, operator or readonly");
+        assert_eq!(mistake("a:b:root").1, "'root' is not administrator, operator or readonly, nor what may follow it");
         assert_eq!(mistake("a:b\nA:c").0, 2);
     }
 }

@@ -1,18 +1,22 @@
 //! The command line.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
 use std::ops::Deref;
 use std::path::PathBuf;
 
 use clap::{Parser, value_parser};
+use http::StatusCode;
+use ilo_sim::{BasicAuth, Personality, SessionSpec, UpdateState};
 
-/// Simulates HPE iLO 5 management processors on loopback addresses.
+/// Simulates HPE iLO management processors, and a few other Redfish services, on loopback addresses.
 ///
 /// Each one is served over HTTPS with a session table, a clock and a certificate of its own. When all of
 /// them listen, one line for each is printed (address and port, name, certificate fingerprint), then
 /// `ready`. They run until the program is ended by a signal.
 #[derive(Debug, Parser)]
-#[command(name = "ilo-sim", version, after_help = EXAMPLES)]
+#[command(name = "ilo-sim", version, after_help = after_help())]
 pub(crate) struct Args {
     /// Where the iLOs are: loopback addresses and ranges of them, as in 127.0.1.1-20,127.0.2.1
     #[arg(long, value_name = "ADDRESSES", value_parser = addresses)]
@@ -22,25 +26,85 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 443)]
     pub(crate) port: u16,
 
-    /// Who may log in: lines of USERNAME:PASSWORD[:administrator|operator|readonly]; # begins a comment
+    /// Who may log in: lines of USERNAME:PASSWORD[:administrator|operator|readonly]; # begins a comment. After the
+    /// role, `,directory` makes it a user of the directory, `,must-change-password` one who can do nothing before
     #[arg(long, value_name = "FILE")]
     pub(crate) accounts: PathBuf,
 
+    /// Which firmware they behave like, by a name from the list below; where there are several, the iLOs take turns
+    #[arg(long, value_name = "NAME", value_delimiter = ',', default_values_t = [Personality::default()])]
+    pub(crate) personality: Vec<Personality>,
+
     /// Sessions that an iLO holds before it refuses a login
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Sessions")]
     pub(crate) limit: usize,
+
+    /// Sessions of one `UserTag` above which a login of that kind is refused, as in REST=8; may be given again
+    #[arg(long, value_name = "TAG=N", value_parser = kind_limit, help_heading = "Sessions")]
+    pub(crate) kind_limit: Vec<(String, usize)>,
 
     /// Minutes until an idle session ends, 0 to 120; 0 means never
     #[arg(long, value_name = "MIN", default_value_t = 30, value_parser = value_parser!(u32).range(0..=120))]
+    #[arg(help_heading = "Sessions")]
     pub(crate) timeout: u32,
 
-    /// Shows clients that connect from FROM as ADDRESS; may be given again
-    #[arg(long, value_name = "FROM=ADDRESS", value_parser = seen_as)]
-    pub(crate) seen_as: Vec<SeenAs>,
+    /// A session that is there from the start, as in SSH:alice@192.0.2.9 or 'Remote Console+media:bob@192.0.2.8'; may
+    /// be given again. The tag is any `UserTag`; +media attaches virtual media, +dangling lists what cannot be read
+    #[arg(long, value_name = "TAG:OWNER@ADDRESS", value_parser = session, help_heading = "Sessions")]
+    pub(crate) session: Vec<SessionSpec>,
+
+    /// The `UserTag` of logins by POST, where it is not to be that of the firmware
+    #[arg(long, value_name = "TAG", help_heading = "Sessions")]
+    pub(crate) rest_tag: Option<String>,
+
+    /// Leaves the session of every N-th request with Basic authentication behind
+    #[arg(long, value_name = "N", help_heading = "Sessions")]
+    pub(crate) basic_leaves_every: Option<NonZeroU32>,
+
+    /// `HTTPBasicAuth` of firmware that has it: enabled, unadvertised or disabled
+    #[arg(long, value_name = "HOW", default_value = "unadvertised", value_parser = basic_auth, help_heading = "Login")]
+    pub(crate) basic_auth: BasicAuth,
+
+    /// Asks users of the directory for this passcode as well, on firmware with two-factor authentication
+    #[arg(long, value_name = "PASSCODE", help_heading = "Login")]
+    pub(crate) two_factor: Option<String>,
+
+    /// The status of a refused password; no public source tells that of an iLO
+    #[arg(long, value_name = "STATUS", default_value = "401", help_heading = "Login")]
+    pub(crate) wrong_password_status: StatusCode,
+
+    /// The status of a login when the table is full; no public source tells that of an iLO
+    #[arg(long, value_name = "STATUS", default_value = "503", help_heading = "Login")]
+    pub(crate) full_status: StatusCode,
 
     /// Seconds that the iLOs' clocks are ahead of the host's; negative when they are behind
-    #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true, help_heading = "World")]
     pub(crate) clock_offset: i64,
+
+    /// The iLOs' time zone in minutes east of Greenwich
+    #[arg(long, value_name = "MIN", default_value_t = 0, allow_negative_numbers = true, help_heading = "World")]
+    #[arg(value_parser = value_parser!(i16).range(-840..=840))]
+    pub(crate) utc_offset: i16,
+
+    /// The URL of the `OneView` that the service roots name as their manager
+    #[arg(long, value_name = "URL", help_heading = "World")]
+    pub(crate) managed_by: Option<String>,
+
+    /// A host application with an account, on iLO 7; may be given again
+    #[arg(long, value_name = "NAME", help_heading = "World")]
+    pub(crate) app_account: Vec<String>,
+
+    /// What the update service does: idle, uploading, verifying, writing, updating, complete or error
+    #[arg(long, value_name = "STATE", default_value = "idle", value_parser = update_state, help_heading = "World")]
+    pub(crate) update_state: UpdateState,
+
+    /// Refuses everything but the update service while firmware is written
+    #[arg(long, help_heading = "World")]
+    pub(crate) busy_while_flashing: bool,
+
+    /// Shows clients that connect from FROM as ADDRESS; may be given again
+    #[arg(long, value_name = "FROM=ADDRESS", value_parser = seen_as, help_heading = "World")]
+    pub(crate) seen_as: Vec<SeenAs>,
 
     /// Where chance begins: session ids and tokens follow from it
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -54,8 +118,52 @@ pub(crate) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   ilo-sim --ilos 127.0.1.1-20 --accounts accounts.txt
+  ilo-sim --ilos 127.0.1.1-6 --accounts accounts.txt --personality ilo4-2.55,ilo5-3.11,ilo7-1.17
   ilo-sim --ilos 127.0.0.1 --port 0 --accounts accounts.txt --limit 4 --log -
   curl -ku admin:secret 'https://127.0.1.1/redfish/v1/SessionService/Sessions/?$expand=.'";
+
+fn after_help() -> String {
+    let mut help = "Personalities:\n".to_owned();
+    for personality in Personality::ALL {
+        // A String takes whatever is written to it.
+        let _infallible = writeln!(help, "  {:<11}{}", personality.name(), personality.about());
+    }
+    help + "\n" + EXAMPLES
+}
+
+/// A limit of one kind. A tag may hold `=` only if somebody invents one that does.
+fn kind_limit(text: &str) -> Result<(String, usize), String> {
+    let (tag, limit) = text.rsplit_once('=').ok_or("there is no '=' in it")?;
+    let limit = limit.parse().map_err(|_| format!("'{limit}' is not a number"))?;
+    Ok((tag.to_owned(), limit))
+}
+
+fn session(text: &str) -> Result<SessionSpec, String> {
+    let (kind, rest) = text.split_once(':').ok_or("there is no ':' between tag and owner")?;
+    let (owner, origin) = rest.rsplit_once('@').ok_or("there is no '@' between owner and address")?;
+    let origin = origin.parse().map_err(|_| format!("'{origin}' is not an IP address"))?;
+    let mut words = kind.split('+');
+    let mut session = SessionSpec::tagged(owner, origin, words.next().unwrap_or_default());
+    for word in words {
+        match word {
+            "media" => session.virtual_media = true,
+            "dangling" => session.dangling = true,
+            _ => return Err(format!("'+{word}' is neither +media nor +dangling")),
+        }
+    }
+    Ok(session)
+}
+
+fn basic_auth(text: &str) -> Result<BasicAuth, String> {
+    let all = [BasicAuth::Enabled, BasicAuth::Unadvertised, BasicAuth::Disabled];
+    let named = all.into_iter().find(|how| how.name().eq_ignore_ascii_case(text));
+    named.ok_or_else(|| format!("'{text}' is not enabled, unadvertised or disabled"))
+}
+
+fn update_state(text: &str) -> Result<UpdateState, String> {
+    let named = UpdateState::ALL.into_iter().find(|state| state.name().eq_ignore_ascii_case(text));
+    named.ok_or_else(|| format!("'{text}' is not a state of the update service"))
+}
 
 /// Loopback addresses, at least one, each once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,6 +232,59 @@ mod tests {
     fn the_command_line_is_sound() {
         use clap::CommandFactory as _;
         Args::command().debug_assert();
+    }
+
+    fn parse(line: &str) -> Result<Args, String> {
+        let always = ["ilo-sim", "--ilos", "127.0.0.1", "--accounts", "accounts.txt"];
+        Args::try_parse_from(always.into_iter().chain(line.split_whitespace())).map_err(|why| why.to_string())
+    }
+
+    #[test]
+    fn without_a_word_about_it_they_are_what_they_always_were() {
+        let (args, spec) = (parse("").unwrap(), ilo_sim::Spec::new("ilo-1"));
+        assert_eq!(args.personality, [spec.personality]);
+        assert_eq!(
+            (args.limit, args.timeout, args.basic_auth),
+            (spec.limit, spec.session_timeout_min, spec.basic_auth)
+        );
+        assert_eq!(args.wrong_password_status, spec.wrong_password_status);
+        assert_eq!((args.full_status, args.update_state), (spec.table_full_status, UpdateState::Idle));
+    }
+
+    #[test]
+    fn personalities_are_a_list_and_the_help_knows_each() {
+        let args = parse("--personality ilo4-2.55,openbmc").unwrap();
+        assert_eq!(args.personality, [Personality::Ilo4V255, Personality::OpenBmc]);
+        assert!(parse("--personality ilo3").unwrap_err().contains("there are ilo4-2.30"));
+        let help = after_help();
+        assert!(Personality::ALL.iter().all(|personality| help.contains(personality.name())), "{help}");
+    }
+
+    #[test]
+    fn a_session_from_the_start_has_a_tag_an_owner_and_an_address() {
+        let there = session("Remote Console+media:bob@2001:db8::8").unwrap();
+        assert_eq!((there.tag.as_str(), there.owner.as_str()), ("Remote Console", "bob"));
+        assert_eq!(
+            (there.origin.to_string().as_str(), there.virtual_media, there.dangling),
+            ("2001:db8::8", true, false)
+        );
+        assert!(session("REST+dangling:a@192.0.2.9").unwrap().dangling);
+        let why = |text| session(text).unwrap_err();
+        assert_eq!(why("REST"), "there is no ':' between tag and owner");
+        assert_eq!(why("REST:a"), "there is no '@' between owner and address");
+        assert_eq!(why("REST:a@b"), "'b' is not an IP address");
+        assert_eq!(why("REST+x:a@192.0.2.9"), "'+x' is neither +media nor +dangling");
+    }
+
+    #[test]
+    fn choices_are_words_and_numbers() {
+        let args = parse("--kind-limit REST=8 --basic-auth Disabled --update-state writing --utc-offset -300").unwrap();
+        assert_eq!(args.kind_limit, [("REST".to_owned(), 8)]);
+        assert_eq!((args.basic_auth, args.update_state), (BasicAuth::Disabled, UpdateState::Writing));
+        assert_eq!(args.utc_offset, -300);
+        for wrong in ["--kind-limit REST", "--kind-limit REST=x", "--basic-auth no", "--update-state x"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -94,19 +94,42 @@ async fn switch_on(
     accounts: &[Account],
     world: World,
 ) -> Result<Front, Failure> {
-    let spec = Spec {
+    let ilo = ilo(args, index, address, accounts);
+    let place = format!("{}:{}", ilo.spec().host, args.port);
+    let cannot = |why| Failure::new(format!("cannot listen on {place}"), why);
+    let listener = TcpListener::bind((address, args.port)).await.map_err(cannot)?;
+    Front::serve(listener, Arc::new(Mutex::new(ilo)), world).map_err(cannot)
+}
+
+/// The iLO of this number, as the arguments want it.
+fn ilo(args: &Args, index: usize, address: IpAddr, accounts: &[Account]) -> Ilo {
+    let personality = args.personality.get(index % args.personality.len().max(1)).copied().unwrap_or_default();
+    let mut ilo = Ilo::new(Spec {
+        personality,
         limit: args.limit,
+        kind_limits: args.kind_limit.clone(),
         session_timeout_min: args.timeout,
+        rest_tag: args.rest_tag.clone(),
+        basic_leaves_every: args.basic_leaves_every,
+        basic_auth: args.basic_auth,
+        two_factor: args.two_factor.clone(),
+        wrong_password_status: args.wrong_password_status,
+        table_full_status: args.full_status,
         clock_offset_s: args.clock_offset,
+        utc_offset_min: args.utc_offset,
+        managed_by: args.managed_by.clone(),
+        app_accounts: args.app_account.clone(),
+        busy_while_flashing: args.busy_while_flashing,
         seed: args.seed.wrapping_add(index as u64),
         accounts: accounts.to_vec(),
         host: if address.is_ipv6() { format!("[{address}]") } else { address.to_string() },
         ..Spec::new(format!("ilo-{}", index + 1))
-    };
-    let place = format!("{}:{}", spec.host, args.port);
-    let cannot = |why| Failure::new(format!("cannot listen on {place}"), why);
-    let listener = TcpListener::bind((address, args.port)).await.map_err(cannot)?;
-    Front::serve(listener, Arc::new(Mutex::new(Ilo::new(spec))), world).map_err(cannot)
+    });
+    ilo.set_update_state(args.update_state);
+    for session in &args.session {
+        ilo.admit(host_now(), session.clone());
+    }
+    ilo
 }
 
 /// Tells scripts where each iLO is, and that all are there.
