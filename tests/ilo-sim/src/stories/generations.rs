@@ -126,6 +126,14 @@ fn generation_and_firmware_are_in_the_root_but_on_ilo_5_2_3x() {
 }
 
 #[test]
+fn the_first_ilo_5_does_not_tell_what_it_understands_and_each_tells_its_version_of_redfish() {
+    let silent = |world: &mut World| world.get(ROOT, By::Nobody).body.get("ProtocolFeaturesSupported").is_none();
+    assert_eq!(those(silent), ["ilo5-1.39"]);
+    let speaks = |world: &mut World| world.get(ROOT, By::Nobody).body["RedfishVersion"] == "1.20.0";
+    assert_eq!(those(speaks), ["ilo6-1.40", "ilo6-1.66", "ilo7-1.14", "ilo7-1.17"]);
+}
+
+#[test]
 fn the_manager_tells_its_firmware_in_the_form_of_its_generation() {
     let firmware = |name| World::like(name).get("/redfish/v1/Managers/1/", ADMIN).body["FirmwareVersion"].clone();
     assert_eq!(firmware("ilo5-2.46"), "iLO 5 v2.46");

@@ -195,3 +195,32 @@ fn host_now() -> Moment {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Moment::default() + since_epoch
 }
+
+#[cfg(test)]
+mod tests {
+    use ilo_sim::{BasicAuth, Personality, UpdateState};
+
+    use super::*;
+
+    #[test]
+    fn ilos_take_turns_in_personality_and_share_all_other_choices() {
+        let line = "ilo-sim --ilos 127.0.1.1-3 --accounts a --personality ilo4-2.55,generic --limit 3 --timeout 0 \
+            --kind-limit REST=2 --rest-tag Odd --basic-auth disabled --two-factor 123 --full-status 500 \
+            --wrong-password-status 400 --utc-offset 60 --managed-by https://oneview.example.net --app-account AMS \
+            --update-state writing --busy-while-flashing --session SSH:alice@192.0.2.9 --seed 7";
+        let args = Args::try_parse_from(line.split_whitespace()).unwrap();
+        let ilos: Vec<_> = (0..3).map(|index| ilo(&args, index, args.ilos[index], &[])).collect();
+        let personalities: Vec<_> = ilos.iter().map(|ilo| ilo.spec().personality).collect();
+        assert_eq!(personalities, [Personality::Ilo4V255, Personality::Generic, Personality::Ilo4V255]);
+        let spec = ilos[1].spec();
+        assert_eq!((spec.name.as_str(), spec.host.as_str(), spec.seed), ("ilo-2", "127.0.1.2", 8));
+        assert_eq!((spec.limit, spec.session_timeout_min, spec.utc_offset_min), (3, 0, 60));
+        assert_eq!((spec.kind_limits.len(), spec.rest_tag.as_deref()), (1, Some("Odd")));
+        assert_eq!((spec.basic_auth, spec.two_factor.as_deref()), (BasicAuth::Disabled, Some("123")));
+        assert_eq!((spec.table_full_status.as_u16(), spec.wrong_password_status.as_u16()), (500, 400));
+        assert_eq!((spec.managed_by.is_some(), spec.app_accounts.len(), spec.busy_while_flashing), (true, 1, true));
+        assert_eq!(args.update_state, UpdateState::Writing);
+        let there: Vec<_> = ilos[1].sessions(host_now()).map(|session| session.owner.as_str()).collect();
+        assert_eq!(there, ["alice"]);
+    }
+}
