@@ -75,7 +75,7 @@ impl Ilo {
     /// A POST to the sessions.
     pub(crate) fn login(&mut self, call: &Call<'_>) -> Done {
         if call.like.login.json_only && !says_json(call.request.headers()) {
-            return Done::plainly(Answer::base(StatusCode::BAD_REQUEST, call.like, "MalformedJSON", &[]));
+            return Done::plainly(Answer::base(StatusCode::BAD_REQUEST, call.like, "UnrecognizedRequestBody", &[]));
         }
         let credentials = match credentials(call) {
             Ok(credentials) => credentials,

@@ -17,7 +17,7 @@ const fn meaning(id: &'static str, args: u32, severity: &'static str, text: &'st
 }
 
 /// Every message of the standard registry that the simulator sends, sorted by name.
-pub(crate) const MEANINGS: [Meaning; 13] = [
+pub(crate) const MEANINGS: [Meaning; 15] = [
     meaning("Created", 0, "OK", "The resource was created."),
     meaning("InsufficientPrivilege", 0, "Critical", "The account lacks a privilege for this operation."),
     meaning("MalformedJSON", 0, "Critical", "The body of the request is not valid JSON."),
@@ -29,8 +29,10 @@ pub(crate) const MEANINGS: [Meaning; 13] = [
     meaning("ResourceAtUriUnauthorized", 2, "Critical", "Access to %1 was denied: %2."),
     meaning("ResourceMissingAtURI", 1, "Critical", "There is no resource at %1."),
     meaning("ResourceNotFound", 2, "Critical", "There is no resource of type %1 named %2."),
+    meaning("ServiceTemporarilyUnavailable", 1, "Critical", "The service is not there for now; try in %1 seconds."),
     meaning("SessionLimitExceeded", 0, "Critical", "There are as many sessions as there can be."),
     meaning("Success", 0, "OK", "The request was completed."),
+    meaning("UnrecognizedRequestBody", 0, "Warning", "The body of the request is of no kind that is known."),
 ];
 
 /// What a message of this name means; one of a maker's own has no text here.

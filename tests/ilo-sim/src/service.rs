@@ -14,7 +14,7 @@ use crate::login::Visitor;
 use crate::moment::Moment;
 use crate::path::{Resource, Target};
 use crate::personality::Traits;
-use crate::personality::traits::{Expand, Gzip, RestDoor};
+use crate::personality::traits::{Expand, Gzip, Missing, RestDoor};
 use crate::resource::View;
 use crate::session::SessionId;
 use crate::spec::Privilege;
@@ -129,7 +129,11 @@ impl Ilo {
         let busy = self.spec.busy_while_flashing
             && self.update.is_flashing()
             && call.target.resource != Resource::UpdateService;
-        busy.then(|| Answer::vendor(StatusCode::SERVICE_UNAVAILABLE, call.like, "ResourceTemporarilyUnavailable"))
+        let (status, like) = (StatusCode::SERVICE_UNAVAILABLE, call.like);
+        busy.then(|| match like.vendor {
+            Some(_) => Answer::vendor(status, like, "ResourceTemporarilyUnavailable"),
+            None => Answer::base(status, like, "ServiceTemporarilyUnavailable", &["60"]),
+        })
     }
 
     fn leaves_one_behind(&mut self) -> bool {
@@ -205,12 +209,10 @@ impl Ilo {
 pub(crate) fn missing(call: &Call<'_>) -> Answer {
     let (path, like) = (call.request.uri().path(), call.like);
     let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    match (like.messages.missing, &call.target.resource) {
-        (message @ "ResourceNotFound", Resource::Session(_)) => {
-            Answer::base(StatusCode::NOT_FOUND, like, message, &["Session", name])
-        }
-        (message @ "ResourceNotFound", _) => Answer::base(StatusCode::NOT_FOUND, like, message, &["", name]),
-        (message, _) => Answer::base(StatusCode::NOT_FOUND, like, message, &[path]),
+    let kind = if matches!(call.target.resource, Resource::Session(_)) { "Session" } else { "" };
+    match like.messages.missing {
+        Missing::AtUri => Answer::base(StatusCode::NOT_FOUND, like, "ResourceMissingAtURI", &[path]),
+        Missing::Named => Answer::base(StatusCode::NOT_FOUND, like, "ResourceNotFound", &[kind, name]),
     }
 }
 

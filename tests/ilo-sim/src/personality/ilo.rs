@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::schema;
 use super::traits::{
-    Clock, EtagForm, Expand, Gzip, IdForm, Location, Login, Manager, Member, MessageForm, Messages, RestDoor, Root,
-    RootTime, Services, Sessions, Slash, Timeout, Token, Traits, Unauthorized, Updates, Welcome, Wire, WrongPassword,
+    Clock, EtagForm, Expand, Gzip, IdForm, Location, Login, Manager, Member, MessageForm, Messages, Missing, RestDoor,
+    Root, RootTime, Services, Sessions, Slash, Timeout, Token, Traits, Unauthorized, Updates, Welcome, Wire,
+    WrongPassword,
 };
 use crate::spec::Privilege;
 
@@ -60,7 +61,7 @@ pub(super) const ILO_5: Traits = Traits {
         form: MessageForm::Hpe,
         base: "Base.1.18",
         vendor: "iLO.2.27",
-        missing: "ResourceMissingAtURI",
+        missing: Missing::AtUri,
         wrong_password: WrongPassword::Vendor,
         unauthorized: Unauthorized::Message,
     },

@@ -62,7 +62,7 @@ pub enum Personality {
 
 impl Personality {
     /// Every personality, oldest generation first.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: &[Self] = &[
         Self::Ilo4V230,
         Self::Ilo4V255,
         Self::Ilo4V278,
@@ -122,7 +122,7 @@ impl FromStr for Personality {
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let named = |personality: &Self| personality.name().eq_ignore_ascii_case(name);
-        Self::ALL.into_iter().find(named).ok_or_else(|| UnknownPersonality(name.to_owned()))
+        Self::ALL.iter().copied().find(named).ok_or_else(|| UnknownPersonality(name.to_owned()))
     }
 }
 
@@ -133,7 +133,7 @@ pub struct UnknownPersonality(String);
 impl fmt::Display for UnknownPersonality {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "there is no personality '{}'; there are ", self.0)?;
-        for (place, personality) in Personality::ALL.into_iter().enumerate() {
+        for (place, personality) in Personality::ALL.iter().enumerate() {
             let comma = if place == 0 { "" } else { ", " };
             write!(f, "{comma}{personality}")?;
         }
@@ -150,8 +150,8 @@ mod tests {
     #[test]
     fn every_personality_is_found_by_its_name_and_no_two_share_one() {
         for personality in Personality::ALL {
-            assert_eq!(personality.name().parse(), Ok(personality));
-            assert_eq!(personality.to_string().to_uppercase().parse(), Ok(personality));
+            assert_eq!(personality.name().parse().as_ref(), Ok(personality));
+            assert_eq!(personality.to_string().to_uppercase().parse().as_ref(), Ok(personality));
         }
     }
 

@@ -3,8 +3,8 @@
 use super::ilo::ILO_5;
 use super::schema;
 use super::traits::{
-    Clock, Expand, Gzip, IdForm, Location, Login, Manager, Member, MessageForm, Messages, Root, RootTime, Services,
-    Sessions, Slash, Timeout, Token, Traits, Unauthorized, Updates, Welcome, Wire, WrongPassword,
+    Clock, Expand, Gzip, IdForm, Location, Login, Manager, Member, MessageForm, Messages, Missing, Root, RootTime,
+    Services, Sessions, Slash, Timeout, Token, Traits, Unauthorized, Updates, Welcome, Wire, WrongPassword,
 };
 
 pub(super) static GENERIC: Traits = STANDARD;
@@ -37,7 +37,7 @@ const STANDARD: Traits = Traits {
         form: MessageForm::Standard,
         base: "Base.1.18",
         vendor: "",
-        missing: "ResourceMissingAtURI",
+        missing: Missing::AtUri,
         wrong_password: WrongPassword::Base,
         unauthorized: Unauthorized::Message,
     },
@@ -71,7 +71,7 @@ pub(super) static OPENBMC: Traits = Traits {
     wire: Wire { slash: Slash::Bare, expand: Expand::Refused, gzip: Gzip::Never, tells_length: true, ..STANDARD.wire },
     messages: Messages {
         base: "Base.1.19",
-        missing: "ResourceNotFound",
+        missing: Missing::Named,
         unauthorized: Unauthorized::Offer,
         ..STANDARD.messages
     },
@@ -108,6 +108,7 @@ pub(super) static MOCKUP: Traits = Traits {
         welcome: Welcome::Nothing,
         // Which one is not recorded.
         token: Token::Fixed("1234567890ABCDEF"),
+        password_change: false,
         ..STANDARD.login
     },
     sessions: Sessions {

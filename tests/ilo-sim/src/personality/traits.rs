@@ -182,8 +182,7 @@ pub(crate) struct Messages {
     pub(crate) base: &'static str,
     /// The prefix of messages from the maker's registry; its minor version is mostly a guess.
     pub(crate) vendor: &'static str,
-    /// What it calls a resource that is not there.
-    pub(crate) missing: &'static str,
+    pub(crate) missing: Missing,
     /// What it calls a wrong password: from the maker's registry where it has one.
     pub(crate) wrong_password: WrongPassword,
     pub(crate) unauthorized: Unauthorized,
@@ -200,6 +199,15 @@ pub(crate) enum MessageForm {
     Standard,
     /// None: the status says it.
     Nothing,
+}
+
+/// The message for a resource that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// `ResourceMissingAtURI`, with the path: captures of every generation.
+    AtUri,
+    /// `ResourceNotFound`, with type and name: bmcweb.
+    Named,
 }
 
 /// The message of a refused login.

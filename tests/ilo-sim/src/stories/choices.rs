@@ -190,6 +190,10 @@ fn while_firmware_is_written_only_the_update_service_answers_if_one_likes() {
     world.ilo.set_update_state(UpdateState::Updating);
     let busy = world.get(SESSIONS, By::Basic("admin", "secret123"));
     assert_eq!(busy.message(), "iLO.2.27.ResourceTemporarilyUnavailable");
+    let mut plain = World::like_with("generic", |spec| spec.busy_while_flashing = true);
+    plain.ilo.set_update_state(UpdateState::Updating);
+    let busy = plain.get(SESSIONS, By::Basic("admin", "secret123"));
+    assert_eq!((busy.status.as_u16(), busy.message()), (503, "Base.1.18.ServiceTemporarilyUnavailable"));
 }
 
 #[test]
