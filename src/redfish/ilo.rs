@@ -26,7 +26,9 @@ const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
 /// "Trailing Slashes on URIs").
 const ROOT: &str = "/redfish/v1/";
 pub(super) const SESSIONS: &str = "/redfish/v1/SessionService/Sessions/";
-const UPDATE_SERVICE: &str = "/redfish/v1/UpdateService/";
+/// Where firmware is on its way in: on iLO 5 to 7, and on iLO 4, which has it below its manager (public scripts that
+/// post `HpiLOFirmwareUpdate.InstallFromURI`).
+const UPDATE_SERVICES: [&str; 2] = ["/redfish/v1/UpdateService/", "/redfish/v1/Managers/1/UpdateService/"];
 
 /// One iLO during one visit.
 pub struct Ilo<'a, T> {
@@ -215,11 +217,15 @@ impl<'a, T: Transport> Ilo<'a, T> {
 
     /// Whether firmware may be on its way into the iLO.
     pub async fn flashing(&self, token: &Secret) -> Result<Flashing, IloError> {
-        match self.get(UPDATE_SERVICE, Some(token)).await {
-            Ok(answer) => Ok(wire::flashing(answer.body())),
-            Err(IloError::Status(..)) => Ok(Flashing::Perhaps(String::from("unknown"))),
-            Err(error) => Err(error),
+        for path in UPDATE_SERVICES {
+            match self.get(path, Some(token)).await {
+                Ok(answer) => return Ok(wire::flashing(answer.body())),
+                Err(IloError::Status(404, _)) => {}
+                Err(IloError::Status(..)) => break,
+                Err(error) => return Err(error),
+            }
         }
+        Ok(Flashing::Perhaps(String::from("unknown")))
     }
 
     /// Ends a session, once.

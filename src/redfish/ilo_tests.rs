@@ -266,10 +266,28 @@ async fn what_is_no_json_or_no_200_tells_nothing() {
 #[tokio::test]
 async fn doubt_about_flashing_is_not_rest() {
     let token = Secret::new(String::from("t"));
-    for answered in [answer(404, &[], ""), answer(500, &[], ""), answer(200, &[], "{}"), answer(200, &[], "x")] {
+    for answered in [answer(403, &[], ""), answer(500, &[], ""), answer(200, &[], "{}"), answer(200, &[], "x")] {
         let script = Script::answers([answered]);
         assert!(matches!(script.ilo().flashing(&token).await, Ok(Flashing::Perhaps(_))));
         assert_eq!(script.lines(), ["GET /redfish/v1/UpdateService/"]);
+    }
+}
+
+#[tokio::test]
+async fn an_ilo_4_is_asked_below_its_manager() {
+    let token = Secret::new(String::from("t"));
+    let both = ["GET /redfish/v1/UpdateService/", "GET /redfish/v1/Managers/1/UpdateService/"];
+    let old = r#"{"Type":"HpiLOFirmwareUpdate.1.0.0","State":"IDLE"}"#;
+    for (answered, rests) in [
+        (answer(200, &[], old), true),
+        (answer(200, &[], &old.replace("IDLE", "PROGRESSING")), false),
+        (answer(200, &[], r#"{"State":"IDLE"}"#), false),
+        (answer(404, &[], ""), false),
+        (answer(500, &[], ""), false),
+    ] {
+        let script = Script::answers([answer(404, &[], ""), answered]);
+        assert_eq!(script.ilo().flashing(&token).await == Ok(Flashing::No), rests);
+        assert_eq!(script.lines(), both);
     }
 }
 

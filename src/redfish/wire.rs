@@ -206,13 +206,21 @@ pub enum Flashing {
 }
 
 /// Reads `Oem.Hpe.State` of the update service. Idle, Complete and Error are at rest; Uploading, Verifying,
-/// Writing, Updating, and whatever else may come, are not (HPE iLO 6 resource definitions).
+/// Writing, Updating, and whatever else may come, are not (HPE iLO 6 resource definitions). An iLO 4 has its `State` at
+/// the top and in capitals (HPE iLO 4 resource definitions, `HpiLOFirmwareUpdate`).
 pub(super) fn flashing(body: &[u8]) -> Flashing {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let oem = body.get("Oem").and_then(|oem| oem.get("Hpe").or_else(|| oem.get("Hp")));
-    match oem.and_then(|oem| oem.get("State")).and_then(Value::as_str) {
-        Some("Idle" | "Complete" | "Error") => Flashing::No,
-        Some(other) => Flashing::Perhaps(clean(other, 64)),
+    let state = |of: Option<&Value>| of.and_then(|of| of.get("State")?.as_str().map(ToOwned::to_owned));
+    let mut types = ["@odata.type", "Type"].iter().filter_map(|key| body.get(key)?.as_str());
+    let is_old = types.any(|name| name.contains("HpiLOFirmwareUpdate"));
+    let (state, at_rest): (_, &[&str]) = match state(oem) {
+        None if is_old => (state(Some(&body)), &["IDLE", "COMPLETED", "FAILED", "ERROR"]),
+        state => (state, &["Idle", "Complete", "Error"]),
+    };
+    match state {
+        Some(state) if at_rest.contains(&state.as_str()) => Flashing::No,
+        Some(other) => Flashing::Perhaps(clean(&other, 64)),
         None => Flashing::Perhaps(String::from("unknown")),
     }
 }

@@ -8,6 +8,7 @@
 
 mod door;
 mod expand;
+mod firmware;
 mod harness;
 #[path = "../../src/law.rs"]
 mod law;
