@@ -85,6 +85,28 @@ impl fmt::Display for SessionId {
     }
 }
 
+/// Which iLO it is, whatever its name or address: `UUID` of the service root.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uuid(String);
+
+impl Uuid {
+    /// Reads 32 hexadecimal digits with hyphens where they belong. One of a single digit is a placeholder, and tells
+    /// nothing.
+    pub fn read(text: &str) -> Option<Self> {
+        let parts: Vec<usize> = text.split('-').map(str::len).collect();
+        let is_hex = text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+        let lower = text.to_ascii_lowercase();
+        let first = lower.chars().next()?;
+        let is_placeholder = lower.chars().all(|digit| digit == '-' || digit == first);
+        (parts == [8, 4, 4, 4, 12] && is_hex && !is_placeholder).then_some(Self(lower))
+    }
+
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// An account name. Case is kept for people and ignored in comparisons, as iLOs do
 /// (HPE iLO 7 v1.17 capture lists `Administrator` and `administrator`).
 #[derive(Clone, Debug)]

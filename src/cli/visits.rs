@@ -161,6 +161,7 @@ fn way_out(error: &VisitError) -> &'static str {
     match error {
         VisitError::Denied(_) => "; check `username` and the password, and that the account may log in",
         VisitError::CertificateChanged(..) => "; if it was changed on purpose, write the new one into `tls: { pin }`",
+        VisitError::Duplicate(_) => "; take one of the two names out of the configuration",
         VisitError::TableFull(_) => "; end a session at its web page, or wait for one to time out",
         VisitError::NoLoginNow => "; another iLO just rejected it, see above",
         _ => "",

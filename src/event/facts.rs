@@ -42,6 +42,7 @@ impl Event {
             Self::LoginRejected { .. } => "ilo.login_rejected",
             Self::DeleteForbidden { .. } => "ilo.delete_forbidden",
             Self::CertificateChanged { .. } => "ilo.certificate_changed",
+            Self::IloDuplicate { .. } => "ilo.duplicate",
             Self::ClockWrong { .. } => "ilo.clock_wrong",
             Self::StrayEnded { .. } => "session.stray_ended",
             Self::CredentialSuspended { .. } => "credential.suspended",
@@ -70,6 +71,7 @@ impl Event {
             | Self::LoginRejected { .. }
             | Self::DeleteForbidden { .. }
             | Self::CertificateChanged { .. }
+            | Self::IloDuplicate { .. }
             | Self::StateUnwritable { .. }
             | Self::VisitBroken { .. } => Priority::Err,
             Self::TlsInsecure { .. }
@@ -115,6 +117,7 @@ impl Event {
             | Self::LoginRejected { at, .. }
             | Self::DeleteForbidden { at, .. }
             | Self::CertificateChanged { at, .. }
+            | Self::IloDuplicate { at, .. }
             | Self::ClockWrong { at, .. }
             | Self::StrayEnded { at, .. }
             | Self::VisitBroken { at, .. } => Some(at),
@@ -143,6 +146,7 @@ impl Event {
             | Self::LoginRejected { .. }
             | Self::DeleteForbidden { .. }
             | Self::CertificateChanged { .. }
+            | Self::IloDuplicate { .. }
             | Self::ClockWrong { .. }
             | Self::VisitBroken { .. } => Topic::Ilo,
             _ => Topic::Daemon,

@@ -235,6 +235,8 @@ pub enum Event {
     DeleteForbidden { at: Place, username: String },
     /// The certificate is not the pinned one.
     CertificateChanged { at: Place, expected: Fingerprint, found: Fingerprint },
+    /// Another name of the configuration has the same iLO, and this one is not visited.
+    IloDuplicate { at: Place, other: IloName },
     /// The iLO's times can't be true together, or its clock jumped: no age is known.
     ClockWrong { at: Place, skew_s: Option<i64>, why: String },
     /// A session of our own account that no one holds any more was ended.

@@ -39,6 +39,7 @@ impl Bundle {
                 | Event::IloNearLimit { .. }
                 | Event::IloRelieved { .. }
                 | Event::CertificateChanged { .. }
+                | Event::IloDuplicate { .. }
                 | Event::ClockWrong { .. }
         );
         let Some(ilo) = event.place().map(|at| at.ilo.clone()).filter(|_| hits_many) else { return Some(event) };

@@ -59,6 +59,9 @@ impl<T: Transport, S: State> Fleet<T, S> {
             Outcome::Good(_) => Outcome::Good(slot.told.watch.look_within()),
             other => other,
         };
+        if slot.target.authority != target.authority {
+            self.world.claims().release(name);
+        }
         slot.memory = Some(std::mem::take(&mut visited.memory));
         slot.notes = std::mem::take(&mut visited.notes);
         if let Ok(visit) = &visited.result

@@ -139,6 +139,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             clock: start.clock,
             in_force: receiver,
             budget: Arc::new(Mutex::new(Budget::after(start.ended_lately))),
+            claims: Arc::default(),
             started: Instant::now(),
         };
         let mut fleet = Self {
@@ -276,15 +277,23 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 if slot.target != *target {
                     self.schedule.afresh(name, now);
                 }
+                if slot.target.authority != target.authority {
+                    self.world.claims().release(name);
+                }
                 let old = std::mem::replace(&mut slot.target, Arc::clone(target));
                 slot.leaving = false;
                 self.waiting_to_leave.remove(name);
                 self.move_away(&old);
                 continue;
             }
+            let memory = self.absent.remove(name).unwrap_or_default();
+            // Whoever was there at the last run has it, and not whoever comes first now.
+            if let Some(uuid) = memory.uuid.as_ref().filter(|_| memory.place.as_ref() == Some(&target.authority)) {
+                let _whose = self.world.claims().claim(uuid, name);
+            }
             let slot = Slot {
                 target: Arc::clone(target),
-                memory: Some(self.absent.remove(name).unwrap_or_default()),
+                memory: Some(memory),
                 told: news::Told::default(),
                 notes: Notes::default(),
                 no_end_before: None,

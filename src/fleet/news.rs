@@ -30,6 +30,7 @@ pub(super) struct Told {
     capped: bool,
     forbidden: bool,
     certificate: Option<Duration>,
+    duplicate: Option<Duration>,
     full: Option<Duration>,
     clock: Option<Duration>,
 }
@@ -91,7 +92,8 @@ fn good(told: &mut Told, at: &Place, now: Duration, events: &mut Vec<Event>) {
         let since = now.saturating_sub(told.failing_since.unwrap_or(now));
         events.push(Event::IloReachable { at: at.clone(), since });
     }
-    (told.failures, told.failing_since, told.certificate, told.full) = (0, None, None, None);
+    (told.failures, told.failing_since) = (0, None);
+    (told.certificate, told.duplicate, told.full) = (None, None, None);
 }
 
 /// A clock that jumped is told, at most once in a while; one that is wrong, or whose times can't be true together, once a day.
@@ -212,6 +214,13 @@ fn failed(told: &mut Told, at: &Place, error: &VisitError, remind: Duration, now
             if due(told.certificate) {
                 told.certificate = Some(now);
                 events.push(Event::CertificateChanged { at, expected: *expected, found: *found });
+            }
+            return;
+        }
+        VisitError::Duplicate(other) => {
+            if due(told.duplicate) {
+                told.duplicate = Some(now);
+                events.push(Event::IloDuplicate { at, other: other.clone() });
             }
             return;
         }

@@ -62,6 +62,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             Some(slot) if !slot.leaving => slot.memory = Some(memory),
             _ => {
                 self.slots.remove(&name);
+                self.world.claims().release(&name);
                 self.absent.insert(name, memory);
             }
         }

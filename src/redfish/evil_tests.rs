@@ -147,7 +147,7 @@ fn twenty_thousand_broken_bodies_invent_no_id_and_panic_nowhere() {
             }
         };
         *outcomes.entry(outcome).or_default() += 1;
-        let _ = (message_ids(&body), flashing(&body), login_delay_s(&body));
+        let _ = (message_ids(&body), flashing(&body), root(&body));
         let asked = SessionId::read("svc_backup6859b2d3");
         if let Ok(read) = session(&body, PATH, &asked) {
             assert_eq!(read.id, asked, "round {round}");
@@ -224,6 +224,6 @@ fn the_delay_of_a_login_is_believed_within_reason() {
         ("", Err(())),
         ("x", Err(())),
     ] {
-        assert_eq!(login_delay_s(body.as_bytes()).map_err(drop), delay_s, "{body}");
+        assert_eq!(root(body.as_bytes()).map(|(delay_s, _)| delay_s).map_err(drop), delay_s, "{body}");
     }
 }

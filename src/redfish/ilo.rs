@@ -16,7 +16,7 @@ use super::transport::{ExchangeError, Patience, Peer, Transport};
 use super::wire::{self, Collection, Flashing};
 use crate::event::Cause;
 use crate::secret::Secret;
-use crate::session::{Session, SessionId};
+use crate::session::{Session, SessionId, Uuid};
 use crate::settings::{Credential, Fingerprint};
 use crate::time::Timestamp;
 
@@ -39,10 +39,12 @@ pub struct Ilo<'a, T> {
 }
 
 /// What the service root tells without a login.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root {
     /// The iLO's now (its `Date`, whole seconds).
     pub now: Option<Timestamp>,
+    /// Which iLO it is.
+    pub uuid: Option<Uuid>,
     /// How long a login is made to wait after wrong passwords.
     pub login_delay: Duration,
 }
@@ -161,8 +163,8 @@ impl<'a, T: Transport> Ilo<'a, T> {
     /// Asks for the service root, which needs no login.
     pub async fn root(&self) -> Result<Root, IloError> {
         let answer = self.get(ROOT, None).await?;
-        let delay_s = wire::login_delay_s(answer.body()).map_err(IloError::Nonsense)?;
-        Ok(Root { now: date(&answer), login_delay: Duration::from_secs(delay_s) })
+        let (delay_s, uuid) = wire::root(answer.body()).map_err(IloError::Nonsense)?;
+        Ok(Root { now: date(&answer), uuid, login_delay: Duration::from_secs(delay_s) })
     }
 
     /// Whether an exchange that the iLO delays by so much can still end well.

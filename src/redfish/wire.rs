@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::once::Once;
-use crate::session::{Extent, FOREIGN_TEXT_MAX, Kind, Owner, Session, SessionId, UserType, clean};
+use crate::session::{Extent, FOREIGN_TEXT_MAX, Kind, Owner, Session, SessionId, UserType, Uuid, clean};
 use crate::time::Timestamp;
 
 /// The most members that are looked at. A real table has about ten places.
@@ -225,13 +225,14 @@ pub(super) fn flashing(body: &[u8]) -> Flashing {
     }
 }
 
-/// How long a login waits now (`LoginFailureDelay` of the service root, seconds). A root that names none has none; of
-/// one that is cut nobody knows, and a login that waits unknown to us would be lost.
-pub(super) fn login_delay_s(root: &[u8]) -> Result<u64, String> {
+/// Reads a service root: how long a login waits now (`LoginFailureDelay`, seconds), and which iLO it is. A root that
+/// names no wait has none; of one that is cut nobody knows, and a login that waits unknown to us would be lost.
+pub(super) fn root(root: &[u8]) -> Result<(u64, Option<Uuid>), String> {
     let root: Value = serde_json::from_slice(root).map_err(|error| format!("the service root: {error}"))?;
     let oem = root.get("Oem").and_then(|oem| oem.get("Hpe").or_else(|| oem.get("Hp")));
     let delay = oem.and_then(|oem| oem.get("Sessions")).and_then(|sessions| sessions.get("LoginFailureDelay"));
-    Ok(delay.and_then(Value::as_u64).unwrap_or(0).min(WAIT_MAX_S))
+    let uuid = root.get("UUID").and_then(Value::as_str).and_then(Uuid::read);
+    Ok((delay.and_then(Value::as_u64).unwrap_or(0).min(WAIT_MAX_S), uuid))
 }
 
 #[cfg(test)]

@@ -192,6 +192,7 @@ fn of_ilo(fields: Fields, event: &Event) -> Fields {
             fields.text("privilege", PRIVILEGE_TO_END_OTHERS).text("username", username)
         }
         Event::CertificateChanged { expected, found, .. } => fields.text("expected", expected).text("found", found),
+        Event::IloDuplicate { other, .. } => fields.text("other", other),
         Event::ClockWrong { skew_s, why, .. } => fields.count_if_known("skew_s", *skew_s).text("why", why),
         Event::VisitBroken { detail, .. } => fields.text("detail", detail),
         _ => fields,

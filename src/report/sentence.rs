@@ -115,6 +115,13 @@ fn of_ilo(event: &Event) -> String {
              purpose, put the found one into `tls: {{ pin: … }}` and reload; if not, find out who answers at its address.",
             name(&at.ilo)
         ),
+        Event::IloDuplicate { at, other } => format!(
+            "{} and {} are two names for one iLO, which tells the same UUID to both. It is visited as {} alone; take \
+             the other name out of the configuration.",
+            name(&at.ilo),
+            name(other),
+            name(other)
+        ),
         Event::ClockWrong { at, why, .. } => format!(
             "The clock of {} is not right: {}. Ages are measured on that clock alone, and times that contradict each \
              other count for nothing; set it by SNTP, so that its log can be read beside others.",

@@ -153,6 +153,7 @@ fn pressure_examples(word: &impl Fn(&str) -> String) -> Vec<Event> {
             ilos: 7,
             names: (1..8).map(|number| IloName::new(&word(&format!("db-{number}")))).collect(),
         },
+        Event::IloDuplicate { at: at(), other: IloName::new(&word("db-1")) },
         Event::LeakerFound { owner: owner(), origin: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 4)), orphans: 24, ilos: 3 },
     ]
 }
@@ -193,12 +194,13 @@ const fn number(event: &Event) -> usize {
         Event::IloRelieved { .. } => 30,
         Event::SessionCameBack { .. } => 31,
         Event::Many { .. } => 32,
-        Event::LeakerFound { .. } => 33,
+        Event::IloDuplicate { .. } => 33,
+        Event::LeakerFound { .. } => 34,
     }
 }
 
 /// Numbers in [`number`].
-const NUMBERS: usize = 34;
+const NUMBERS: usize = 35;
 
 #[test]
 fn every_event_has_an_example() {
@@ -252,6 +254,7 @@ fn every_event_as_text_and_for_the_journal() {
         info db-1 has room again, after 30m: 4 of 10 places taken. event=ilo.relieved ilo=db-1 group=rack-1 used=4 limit=10 lasted_s=1800
         notice Session svc00a1 of svc-ansible on db-1 was used again, although rule superseded would have ended it: protect it, or make the rule wait longer, before you enforce it. event=session.came_back ilo=db-1 group=rack-1 session=svc00a1 owner=svc-ansible origin=192.0.2.4 rule=superseded idle_s=900
         warning ilo.unreachable on 7 iLOs more within a minute, so one cause is likely: db-1, db-2, db-3, db-4, db-5, and 2 more. event=ilo.unreachable ilos=7 names=[db-1,db-2,db-3,db-4,db-5,db-6,db-7]
+        err db-1 and db-1 are two names for one iLO, which tells the same UUID to both. It is visited as db-1 alone; take the other name out of the configuration. event=ilo.duplicate ilo=db-1 group=rack-1 other=db-1
         warning svc-ansible from 192.0.2.4 left 24 abandoned sessions on 3 iLOs within a day. Whatever runs there should log out, or keep its token. event=leaker.found owner=svc-ansible origin=192.0.2.4 orphans=24 ilos=3
     "#]].assert_eq(&text);
 }
@@ -311,6 +314,7 @@ fn every_event_as_json() {
         ilo.relieved ilo group used limit lasted_s ["db-1","rack-1",4,10,1800]
         session.came_back ilo group session owner origin rule idle_s ["db-1","rack-1","svc00a1","svc-ansible","192.0.2.4","superseded",900]
         ilo.unreachable ilos names [7,["db-1","db-2","db-3","db-4","db-5","db-6","db-7"]]
+        ilo.duplicate ilo group other ["db-1","rack-1","db-1"]
         leaker.found owner origin orphans ilos ["svc-ansible","192.0.2.4",24,3]
     "#]].assert_eq(&lines);
 }

@@ -13,7 +13,7 @@ use std::future::Future;
 
 use crate::event::{Case, Gone};
 use crate::secret::Secret;
-use crate::session::{FOREIGN_TEXT_MAX, Owner, Session, SessionId, clean};
+use crate::session::{FOREIGN_TEXT_MAX, Owner, Session, SessionId, Uuid, clean};
 use crate::settings::{Authority, IloName};
 use crate::time::Timestamp;
 
@@ -28,6 +28,8 @@ pub struct Memory {
     pub former: Vec<Former>,
     /// Where all that follows was learned. It says nothing about another iLO.
     pub place: Option<Authority>,
+    /// Which iLO it is, as its service root told at our last login.
+    pub uuid: Option<Uuid>,
     /// Whether it expands collections; `None` where it was not tried.
     pub expands: Option<bool>,
     /// Its clock less the host's, in seconds, at the last visit.

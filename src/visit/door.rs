@@ -6,6 +6,8 @@ use tokio::time::Instant;
 
 use super::{LoginOutcome, MayLogIn, VisitError, Visitor};
 use crate::redfish::{Ended, LoginError, Transport};
+use crate::session::Uuid;
+use crate::settings::IloName;
 use crate::state::{Former, Held, Intent, State, Unwritable};
 use crate::time::Timestamp;
 
@@ -32,6 +34,14 @@ const LATE_LOGIN: Duration = Duration::from_secs(5);
 impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// The session we hold, or a new one.
     pub(super) async fn door(&mut self) -> Result<Held, VisitError> {
+        if let Some(uuid) = self.memory.uuid.clone()
+            && let Err(other) = self.claim(&uuid)
+        {
+            self.log_out().await;
+            // Asked again before the next login.
+            self.memory.uuid = self.memory.held.as_ref().map(|_| uuid);
+            return Err(VisitError::Duplicate(other));
+        }
         if let Some(held) = self.memory.held.clone() {
             if held.authority == self.target.authority && held.account == self.account() {
                 return Ok(held);
@@ -42,6 +52,11 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             return Err(VisitError::NoLoginNow);
         }
         self.log_in().await
+    }
+
+    /// Takes this iLO for our name; or tells which other one has it.
+    fn claim(&self, uuid: &Uuid) -> Result<(), IloName> {
+        self.world.claims().claim(uuid, &self.target.name)
     }
 
     /// The configuration names another account or address now. At the same address the old session can still
@@ -80,6 +95,10 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let root = self.ilo.root().await?;
         // Without its time no stray could ever be proven to be ours.
         let now = root.now.ok_or_else(|| VisitError::Nonsense(String::from("the service root has no date")))?;
+        if let Some(uuid) = &root.uuid {
+            self.claim(uuid).map_err(VisitError::Duplicate)?;
+        }
+        self.memory.uuid = root.uuid;
         if self.logins_wait(now) {
             return Err(VisitError::LoginsLost);
         }

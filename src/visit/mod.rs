@@ -8,6 +8,7 @@
 //! | `observe` | who is on, and when that is on the iLO's own clock |
 //! | `door` | our own session: login, log-out |
 //! | `strays` | sessions of ours that nobody holds: proof, end |
+//! | [`Claims`] | PURE: two names for one iLO |
 //! | `clock` | PURE: whether the iLO's times can be true together |
 //! | `reap` | look again, then DELETE, each |
 
@@ -16,10 +17,11 @@ mod door;
 mod observe;
 mod reap;
 mod strays;
+mod twins;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -29,9 +31,11 @@ use crate::event::{Case, Cause, Gone};
 use crate::policy::{Budget, Circumstances, HeldBack, Learned, Plan, Table, Witness};
 use crate::redfish::{Ilo, IloError, Patience, Peer, Transport};
 use crate::session::{Observation, Owner, SessionId};
-use crate::settings::{Fingerprint, Mode, Settings, Target};
+use crate::settings::{Fingerprint, IloName, Mode, Settings, Target};
 use crate::state::{Intent, Memory, State, Unwritable};
 use crate::time::{HostClock, Timestamp};
+
+pub use twins::Claims;
 
 /// What is in force now. A visit asks it again before each DELETE.
 #[derive(Clone)]
@@ -55,8 +59,17 @@ pub struct World<T, S> {
     pub in_force: watch::Receiver<Arc<InForce>>,
     /// Deletions per minute.
     pub budget: Arc<Mutex<Budget>>,
+    /// Which name has which iLO.
+    pub claims: Arc<Mutex<Claims>>,
     /// Where the monotonic clock of the budget begins.
     pub started: Instant,
+}
+
+impl<T, S> World<T, S> {
+    /// Which name has which iLO.
+    pub fn claims(&self) -> MutexGuard<'_, Claims> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// One visit that is to be made.
@@ -172,6 +185,8 @@ pub enum VisitError {
     Unreachable(Cause, String),
     /// The certificate is not the pinned one; nothing was sent.
     CertificateChanged(Fingerprint, Fingerprint),
+    /// Another name of the configuration has this iLO already.
+    Duplicate(IloName),
     /// It asks to be left alone for so long.
     Busy(Option<Duration>, String),
     /// An answer that makes no sense.
@@ -197,6 +212,7 @@ impl fmt::Display for VisitError {
             Self::CertificateChanged(expected, found) => {
                 write!(f, "the certificate is {found}, not the pinned {expected}")
             }
+            Self::Duplicate(other) => write!(f, "it is the same iLO as {other}"),
             Self::Nonsense(detail) => write!(f, "its answer makes no sense: {detail}"),
             Self::Denied(word) => write!(f, "it does not accept our account or password ({word})"),
             Self::TableFull(word) => write!(f, "its session table is full, so we can't log in ({word})"),

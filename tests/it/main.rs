@@ -20,4 +20,5 @@ mod reap;
 mod reload;
 mod spare;
 mod stale;
+mod twins;
 mod weeks;

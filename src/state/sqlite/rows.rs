@@ -11,7 +11,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use crate::secret::Secret;
-use crate::session::{Owner, SessionId};
+use crate::session::{Owner, SessionId, Uuid};
 use crate::settings::{Authority, IloName};
 use crate::state::{Former, Held, Intent, Known, Memory, Record, RecordId, Settled, Unwritable, is_name, is_place};
 use crate::time::Timestamp;
@@ -37,7 +37,7 @@ CREATE TABLE known (ilo TEXT NOT NULL, session TEXT NOT NULL, login_s INTEGER, s
 CREATE INDEX known_by_ilo ON known (ilo);
 CREATE TABLE learned (ilo TEXT PRIMARY KEY, host TEXT NOT NULL, port INTEGER NOT NULL, expands INTEGER,
     clock_offset_s INTEGER, limit_seen INTEGER, most_used INTEGER NOT NULL, refused_at_s INTEGER,
-    looked_at_s INTEGER, seal BLOB NOT NULL) STRICT;
+    looked_at_s INTEGER, uuid TEXT, seal BLOB NOT NULL) STRICT;
 CREATE TABLE deletions (id INTEGER PRIMARY KEY, at_s INTEGER NOT NULL, ilo TEXT NOT NULL, group_name TEXT NOT NULL,
     session TEXT NOT NULL, owner TEXT, origin TEXT, kind TEXT NOT NULL, user_type TEXT NOT NULL, age_s INTEGER,
     idle_s INTEGER, login_s INTEGER, access_s INTEGER, rule TEXT NOT NULL, why TEXT NOT NULL, used INTEGER NOT NULL,
@@ -75,8 +75,9 @@ pub(super) fn save(db: &Connection, ilo: &IloName, memory: &Memory) -> rusqlite:
         let (limit_seen, most_used) = (memory.limit_seen.map(count), count(memory.most_used));
         let (refused_at_s, looked_at_s) = (unix_s(memory.refused_at), unix_s(memory.looked_at));
         let Memory { expands, clock_offset_s, .. } = memory;
-        let learned: [&dyn ToSql; 9] =
-            [&ilo, host, port, expands, clock_offset_s, &limit_seen, &most_used, &refused_at_s, &looked_at_s];
+        let uuid = memory.uuid.as_ref().map(Uuid::as_str);
+        let learned: [&dyn ToSql; 10] =
+            [&ilo, host, port, expands, clock_offset_s, &limit_seen, &most_used, &refused_at_s, &looked_at_s, &uuid];
         put(db, "learned", &learned)?;
     }
     Ok(())
@@ -254,6 +255,7 @@ impl Remembered {
             memory.most_used = usize::try_from(row.number(6)?).ok()?;
             memory.refused_at = row.number(7).map(Timestamp::from_unix_s);
             memory.looked_at = row.number(8).map(Timestamp::from_unix_s);
+            memory.uuid = row.text(9).and_then(|uuid| Uuid::read(&uuid));
             Some(())
         })?;
         Ok(read)

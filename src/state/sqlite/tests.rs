@@ -11,7 +11,7 @@ use super::judge::{Found, Rejected};
 use super::*;
 use crate::event::{Case, Gone};
 use crate::secret::Secret;
-use crate::session::{Kind, Owner, Session, SessionId, UserType};
+use crate::session::{Kind, Owner, Session, SessionId, UserType, Uuid};
 use crate::settings::Authority;
 use crate::state::{Former, Held, Intent, Known};
 
@@ -62,6 +62,7 @@ fn memory(number: usize) -> Memory {
         intents: vec![intent(-5, 7), intent(1_795_000_000, 1_795_000_060)],
         former: ["b", "a", "a"].map(former).to_vec(),
         place: Some(place()),
+        uuid: Uuid::read("30373237-3132-4D32-3235-303430314c37"),
         looked_at: Some(Timestamp::from_unix_s(1_750_000_500)),
         known: vec![known("known-1", Some(1_750_000_000)), known("known-2", None)],
         expands: Some(false),

@@ -1,0 +1,125 @@
+//! Two names for one iLO: it is visited by one of them.
+
+use std::time::Duration;
+
+use ilo_reaper::fleet::Command;
+use ilo_reaper::settings::IloName;
+
+use crate::harness::{World, story};
+
+/// A world in which both names lead to the same iLO.
+fn world() -> World {
+    let mut world = World::of(&["r1", "r2"]);
+    world.targets(|target| target.authority.host = String::from("r1"));
+    world
+}
+
+/// The name that another has.
+fn parked(world: &World) -> IloName {
+    let told = world.heard("ilo.duplicate");
+    told.last().and_then(|told| told.place()).expect("one is parked").ilo.clone()
+}
+
+#[test]
+fn the_second_of_two_names_makes_no_session_and_is_told() {
+    story(|| async {
+        let world = world();
+        let orphan = world.leaked("r1", "svc-backup", 1200);
+        let running = world.start();
+        world.pass(3000).await;
+        assert_eq!((world.logins("r1"), world.ours("r1")), (1, 1), "{}", world.story());
+        assert!(!world.lives("r1", &orphan), "{}", world.story());
+        assert_eq!(world.heard("ilo.duplicate").len(), 1, "{}", world.story());
+        assert!(world.heard("ilo.unreachable").is_empty(), "{}", world.story());
+        world.stop(running).await;
+        assert_eq!(world.ours("r1"), 0);
+    });
+}
+
+#[test]
+fn after_a_restart_the_same_name_has_it() {
+    story(|| async {
+        let mut world = world();
+        let running = world.start();
+        world.pass(300).await;
+        let second = parked(&world);
+        world.kill(running).await;
+        for _ in 0..3 {
+            let running = world.start();
+            world.pass(300).await;
+            assert_eq!(parked(&world), second, "{}", world.story());
+            world.kill(running).await;
+        }
+        assert_eq!((world.logins("r1"), world.ours("r1")), (1, 1), "{}", world.story());
+    });
+}
+
+#[test]
+fn the_second_takes_over_when_the_first_leaves_the_fleet_or_moves() {
+    for moves in [false, true] {
+        story(|| async move {
+            let world = world();
+            let running = world.start();
+            world.pass(300).await;
+            let second = parked(&world);
+            let mut settings = world.settings.clone();
+            if moves {
+                let (_, first) = settings.targets.iter_mut().find(|(name, _)| **name != second).unwrap();
+                let mut moved = ilo_reaper::settings::Target::clone(first);
+                moved.authority.host = String::from("r2");
+                *first = moved.into();
+            } else {
+                settings.targets.retain(|name, _| *name == second);
+            }
+            running.commands.send(Command::Replace(settings.into())).await.unwrap();
+            world.pass(1200).await;
+            assert_eq!((world.logins("r1"), world.ours("r1")), (2, 1), "{}", world.story());
+            assert_eq!(world.ours("r2"), usize::from(moves), "{}", world.story());
+            world.stop(running).await;
+        });
+    }
+}
+
+/// A state from before one name was found to be the other's: both hold a session.
+#[test]
+fn of_two_that_were_there_before_one_is_logged_out() {
+    story(|| async {
+        let mut world = world();
+        // While nobody tells which iLO it is, they are two.
+        world.after(|request, answer| {
+            if request.uri().path() == "/redfish/v1/" {
+                let told = String::from_utf8(answer.body().to_vec()).unwrap();
+                *answer.body_mut() = told.replace("\"UUID\"", "\"Somewhat\"").into();
+            }
+            Duration::ZERO
+        });
+        let running = world.start();
+        world.pass(300).await;
+        assert_eq!(world.ours("r1"), 2, "{}", world.story());
+        world.kill(running).await;
+        world.after(|_, _| Duration::ZERO);
+        // Each is asked again at its next login.
+        world.sky.ilo("r1").reboot(world.sky.now());
+        let running = world.start();
+        world.pass(900).await;
+        assert_eq!(world.ours("r1"), 1, "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+#[test]
+fn a_placeholder_is_no_name_of_an_ilo() {
+    story(|| async {
+        let world = World::of(&["r1", "r2"]);
+        world.after(|request, answer| {
+            if request.uri().path() == "/redfish/v1/" {
+                let mut told: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+                told["UUID"] = "00000000-0000-0000-0000-000000000000".into();
+                *answer.body_mut() = told.to_string().into();
+            }
+            Duration::ZERO
+        });
+        world.run(300).await;
+        assert_eq!((world.logins("r1"), world.logins("r2")), (1, 1), "{}", world.story());
+    });
+}
