@@ -153,7 +153,7 @@ fn pressure_examples(word: &impl Fn(&str) -> String) -> Vec<Event> {
             ilos: 7,
             names: (1..8).map(|number| IloName::new(&word(&format!("db-{number}")))).collect(),
         },
-        Event::IloDuplicate { at: at(), other: IloName::new(&word("db-1")) },
+        Event::IloDuplicate { at: at(), other: IloName::new(&word("db-2")) },
         Event::LeakerFound { owner: owner(), origin: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 4)), orphans: 24, ilos: 3 },
     ]
 }

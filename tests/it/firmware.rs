@@ -4,6 +4,8 @@ use ilo_sim::{Personality, SessionSpec, UpdateState};
 
 use crate::harness::{SCRIPT, World, story};
 
+const SESSIONS: &str = "/redfish/v1/SessionService/Sessions/";
+
 /// Firmware that tells when a session was last used. What an iLO 4 calls a token session no source says; here it calls
 /// it as the others do.
 fn ilos() -> impl Iterator<Item = Personality> {
@@ -87,5 +89,77 @@ fn a_session_that_an_ilo_4_can_not_name_is_spared_and_so_is_ours_ended_at_a_stop
         assert!(world.lives("r1", &orphan), "{}", world.story());
         world.stop(running).await;
         assert_eq!(world.ours("r1"), 0, "{}", world.story());
+    });
+}
+
+/// The session ended between our look and our DELETE, and the answer to that is 401, as some services say it.
+#[test]
+fn a_refusal_that_means_already_gone_costs_one_login() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        let orphan = world.leaked("r1", "svc-backup", 1200);
+        let (id, mut answered) = (orphan.clone(), false);
+        world.before(move |request, ilo, _| {
+            if request.method() == http::Method::DELETE && !std::mem::replace(&mut answered, true) {
+                ilo.end(&id);
+            }
+        });
+        world.after(|request, answer| {
+            if request.method() == http::Method::DELETE && answer.status() == 404 {
+                *answer.status_mut() = http::StatusCode::UNAUTHORIZED;
+            }
+            std::time::Duration::ZERO
+        });
+        let running = world.start();
+        world.pass(600).await;
+        assert_eq!((world.logins("r1"), world.ours("r1")), (2, 1), "{}", world.story());
+        assert!(world.heard("ilo.login_rejected").is_empty(), "{}", world.story());
+        world.stop(running).await;
+        assert_eq!(world.ours("r1"), 0);
+    });
+}
+
+/// Ids tell an owner in small letters, and one made of digits looks like a time. Only what the member itself says counts.
+#[test]
+fn an_owner_is_who_the_member_says_and_not_what_its_id_looks_like() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        world.policy(|policy| {
+            policy.reap = vec![crate::harness::rule("idle", |asked| {
+                asked.idle = Some(std::time::Duration::from_secs(600));
+                asked.owner = Some(["CTOBMAAS", "deadbeef*"].map(ilo_reaper::settings::Glob::new).to_vec());
+            })];
+        });
+        let maas = world.leaked("r1", "Ctobmaas", 1200);
+        let hex = world.leaked("r1", "deadbeef000000006859b3f1", 1200);
+        let other = world.leaked("r1", "deadbee", 1200);
+        assert!(maas.as_str().starts_with("ctobmaas0000"));
+        let running = world.start();
+        world.pass(600).await;
+        assert!(!world.lives("r1", &maas) && !world.lives("r1", &hex), "{}", world.story());
+        assert!(world.lives("r1", &other), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+/// Half of the table comes on another page, which nobody asks for.
+#[test]
+fn a_table_that_comes_in_pages_ends_nobody() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        let orphan = world.leaked("r1", "svc-backup", 1200);
+        world.after(|request, answer| {
+            if request.method() == http::Method::GET && request.uri().path() == SESSIONS {
+                let told = String::from_utf8(answer.body().to_vec()).unwrap();
+                let next = format!("\"Members@odata.nextLink\":\"{SESSIONS}?$skip=5\",\"Members\"");
+                *answer.body_mut() = told.replacen("\"Members\"", &next, 1).into();
+            }
+            std::time::Duration::ZERO
+        });
+        let running = world.start();
+        world.pass(600).await;
+        assert!(world.lives("r1", &orphan), "{}", world.story());
+        assert!(world.log("r1").iter().all(|logged| logged.query.as_deref() != Some("$skip=5")));
+        world.stop(running).await;
     });
 }
