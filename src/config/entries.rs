@@ -8,6 +8,7 @@ use super::at::{At, Fields};
 use super::guarded::Surroundings;
 use super::hosts::{expand, host};
 use super::hosts_file::{HTTPS, Host, Listing, hosts_file};
+use super::known_ilos::KnownIlos;
 use super::tree::Node;
 use super::words::choice;
 use crate::settings::{Authority, Policy};
@@ -18,6 +19,7 @@ pub(super) const ILO: [&str; 4] = ["name", "address", "port", "policy"];
 /// What groups and iLOs may refer to.
 pub(super) struct Known<'a> {
     pub(super) policies: BTreeMap<String, Arc<Policy>>,
+    pub(super) known_ilos: KnownIlos,
     pub(super) surroundings: &'a Surroundings,
 }
 

@@ -10,7 +10,8 @@ use super::mistake::Warning;
 use super::passwords::{Keyring, Whence, whence};
 use super::roll::Roll;
 use super::rules::{DEFAULT_POLICY, name_is_plain};
-use super::trust::trust;
+use super::trust::{Anchor, Authorities, Tls};
+use super::words::some_names;
 use crate::settings::{Credential, IloName, Mode, Policy, Target, Trust};
 
 /// The keys of a group.
@@ -27,6 +28,7 @@ pub(super) struct Fleet<'a> {
     mode: Mode,
     roll: Roll,
     keyring: Keyring,
+    authorities: Authorities,
     pub(super) targets: BTreeMap<IloName, Arc<Target>>,
     pub(super) warnings: Vec<Warning>,
 }
@@ -37,8 +39,8 @@ type Member = (Host, Option<Arc<Policy>>);
 impl<'a> Fleet<'a> {
     /// An empty fleet, whose groups have this mode unless they name another.
     pub(super) fn new(known: Known<'a>, mode: Mode) -> Self {
-        let (targets, warnings) = (BTreeMap::new(), Vec::new());
-        Self { known, mode, roll: Roll::default(), keyring: Keyring::default(), targets, warnings }
+        let (roll, keyring, authorities) = (Roll::default(), Keyring::default(), Authorities::default());
+        Self { known, mode, roll, keyring, authorities, targets: BTreeMap::new(), warnings: Vec::new() }
     }
 
     /// Reads one group and takes its iLOs in.
@@ -47,46 +49,69 @@ impl<'a> Fleet<'a> {
         let Some(fields) = at.fields(&GROUP) else { return };
         let username = username(at, &fields);
         let whence = whence(at, &fields, self.known.surroundings);
-        let trust = self.trust(at, &fields, username);
+        let tls = self.tls(at, &fields, username);
         let mode = fields.read("mode", |at| at.word(&MODES)).unwrap_or(self.mode);
         let default = self.known.policies.get(DEFAULT_POLICY).cloned();
         let policy = fields.read("policy", |at| self.known.policy(at)).or(default);
         let members = self.members(at, &fields);
         let (Some(username), Some(whence)) = (username, whence) else { return };
         let credentials = self.credentials(&fields, username, &whence, &members);
-        let (Some(credentials), Some(trust), Some(policy)) = (credentials, trust, policy) else { return };
+        let (Some(credentials), Some(tls), Some(policy)) = (credentials, tls, policy) else { return };
+        let mut unknown = Vec::new();
         for ((host, own_policy), credential) in members.into_iter().zip(credentials) {
             let name = IloName::new(&host.name);
+            let trust = tls.anchor.of(&name, &self.known.known_ilos);
+            if trust == Trust::Unknown {
+                unknown.push(name.clone());
+            }
             let target = Target {
                 name: name.clone(),
                 group: at.key.to_owned(),
                 authority: host.authority,
                 credential,
                 trust,
+                legacy: tls.legacy,
                 policy: own_policy.unwrap_or_else(|| Arc::clone(&policy)),
                 mode,
             };
             self.targets.insert(name, Arc::new(target));
         }
+        self.warn_of_unknown(at.key, &unknown);
     }
 
-    fn trust(&mut self, group: &At<'_>, fields: &Fields<'_>, username: Option<&str>) -> Option<Trust> {
-        let Some(at) = fields.get("tls") else {
-            group.wrong_key(
-                "this group has no `tls`; its default `known` is not supported yet by this version; \
-                 write `tls: { pin: \"sha256:…\" }` or `tls: insecure`",
-            );
-            return None;
+    /// What must be said of the fleet as a whole, once all groups are read.
+    pub(super) fn look_around(&mut self) {
+        let strangers = self.known.known_ilos.strangers(|name| self.roll.has(name));
+        self.warnings.extend(strangers);
+    }
+
+    /// An iLO that nobody knows is not visited, and is no mistake: one that is new in a list must not stop a reload.
+    fn warn_of_unknown(&mut self, group: &str, unknown: &[IloName]) {
+        if unknown.is_empty() {
+            return;
+        }
+        let text = format!(
+            "{} has no line for {} of group `{group}`, so nothing is sent there; `ilo-reaper trust --write` takes \
+             certificates down",
+            self.known.known_ilos.path().display(),
+            some_names(unknown)
+        );
+        self.warnings.push(Warning { text });
+    }
+
+    fn tls(&mut self, group: &At<'_>, fields: &Fields<'_>, username: Option<&str>) -> Option<Tls> {
+        let tls = match fields.get("tls") {
+            Some(at) => self.authorities.tls(&at, self.known.surroundings)?,
+            None => Tls { anchor: Anchor::Known, legacy: false },
         };
-        let trust = trust(&at)?;
-        if let (Trust::Insecure, Some(username)) = (trust, username) {
+        if let (Anchor::Same(Trust::Insecure), Some(username)) = (&tls.anchor, username) {
             let text = format!(
                 "group `{}` has `tls: insecure`: whoever answers in place of its iLOs gets the password of `{username}`",
                 group.key
             );
             self.warnings.push(Warning { text });
         }
-        Some(trust)
+        Some(tls)
     }
 
     fn members(&mut self, at: &At<'_>, fields: &Fields<'_>) -> Vec<Member> {

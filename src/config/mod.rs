@@ -16,6 +16,7 @@ mod fleet;
 mod guarded;
 mod hosts;
 mod hosts_file;
+mod known_ilos;
 mod locate;
 mod merge;
 mod mistake;
@@ -37,6 +38,7 @@ use crate::settings::{Mode, OnStop, Settings};
 
 pub use change::{Change, change};
 pub use guarded::Surroundings;
+pub use known_ilos::KnownIlos;
 pub use mistake::{Mistake, Warning};
 pub use rules::built_in_policy;
 
@@ -56,7 +58,8 @@ pub struct Loaded {
     pub warnings: Vec<Warning>,
 }
 
-/// Reads the main file and `conf.d/*.yaml` beside it, and the passwords and lists that they name.
+/// Reads the main file, `conf.d/*.yaml` and `known_ilos` beside it, and the passwords, lists and authorities that
+/// they name.
 /// The mistakes are all that were found, in the order of the files; there is at least one.
 pub fn load(main_file: &Path, surroundings: &Surroundings) -> Result<Loaded, Vec<Mistake>> {
     understand(&files::gather(main_file, surroundings)?, surroundings)
@@ -65,7 +68,9 @@ pub fn load(main_file: &Path, surroundings: &Surroundings) -> Result<Loaded, Vec
 fn understand(sources: &[Source], surroundings: &Surroundings) -> Result<Loaded, Vec<Mistake>> {
     let notes = Notes::default();
     let tree = merge::merge(sources, &notes)?;
-    let loaded = read(&At::top(&tree, &notes), surroundings);
+    let main_file = sources.first().map_or(Path::new(""), |main| &main.path);
+    let known_ilos = KnownIlos::noted(main_file, surroundings, &notes);
+    let loaded = read(&At::top(&tree, &notes), known_ilos, surroundings);
     let mistakes = notes.told(sources);
     match loaded {
         Some(loaded) if mistakes.is_empty() => Ok(loaded),
@@ -74,11 +79,11 @@ fn understand(sources: &[Source], surroundings: &Surroundings) -> Result<Loaded,
 }
 
 /// Reads the whole tree; `None` only where it is no mapping.
-fn read(top: &At<'_>, surroundings: &Surroundings) -> Option<Loaded> {
+fn read(top: &At<'_>, known_ilos: KnownIlos, surroundings: &Surroundings) -> Option<Loaded> {
     let fields = top.fields(&TOP)?;
     let mode = fields.read("mode", |at| at.word(&MODES)).unwrap_or(Mode::Observe);
     let policies = rules::policies(fields.get("policies").as_ref());
-    let mut fleet = Fleet::new(Known { policies, surroundings }, mode);
+    let mut fleet = Fleet::new(Known { policies, known_ilos, surroundings }, mode);
     match fields.get("fleet") {
         None => top.wrong("there is no `fleet`; it names the groups of iLOs"),
         Some(at) => {
@@ -89,6 +94,7 @@ fn read(top: &At<'_>, surroundings: &Surroundings) -> Option<Loaded> {
             groups.iter().flat_map(Fields::all).for_each(|group| fleet.add_group(&group));
         }
     }
+    fleet.look_around();
     let on_stop = [("logout", OnStop::Logout), ("keep", OnStop::Keep)];
     let settings = Settings {
         poll: fields.read("poll", sections::poll).unwrap_or_default(),

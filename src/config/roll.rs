@@ -44,6 +44,11 @@ impl Roll {
         fresh
     }
 
+    /// Whether an iLO has this name; it is to be given without case.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names.contains_key(name)
+    }
+
     /// Whether no more need be read.
     pub(super) fn is_overfull(&self) -> bool {
         self.overfull

@@ -2,6 +2,8 @@
 
 /// Words longer than this are not compared: nobody misspells them by a letter.
 const COMPARED_MAX: usize = 64;
+/// Names that a warning tells.
+const NAMES_SHOWN: usize = 3;
 
 /// The valid word that is nearest to a wrong one, where one is near at all.
 pub(super) fn nearest<'a>(wrong: &str, valid: &[&'a str]) -> Option<&'a str> {
@@ -19,6 +21,15 @@ pub(super) fn choice(wrong: &str, valid: &[&str]) -> String {
     match nearest(wrong, valid) {
         Some(near) if valid.len() > 1 => format!("{}; did you mean `{near}`?", listed(valid)),
         _ => listed(valid),
+    }
+}
+
+/// Some names, and how many more there are: `a, b, c and 39 more`.
+pub(super) fn some_names(names: &[impl std::fmt::Display]) -> String {
+    let shown: Vec<String> = names.iter().take(NAMES_SHOWN).map(ToString::to_string).collect();
+    match names.len().saturating_sub(NAMES_SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

@@ -1,30 +1,72 @@
-//! The real transport: reqwest on rustls.
+//! The real transport: a line to each iLO, by reqwest on rustls or by hyper on openssl.
 
-use std::collections::BTreeMap;
-use std::error::Error;
-use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 
-use super::tls;
+use super::failure::Failure;
+use super::modern::Modern;
+use super::remedy;
+use super::tls::Mint;
 use super::transport::{BODY_BYTES_MAX, ExchangeError, Patience, Peer, Transport};
 use crate::event::Cause;
-use crate::session::clean;
-use crate::settings::Trust;
+use crate::settings::{Authority, Fingerprint, Trust};
+
+#[cfg(feature = "legacy-tls")]
+use super::legacy::{Legacy, Old};
 
 /// How long an idle connection is kept: more than the default poll interval, so that a calm iLO is
 /// not asked for a TLS handshake each minute.
-const IDLE_CONNECTION: Duration = Duration::from_secs(75);
+pub(super) const IDLE_CONNECTION: Duration = Duration::from_secs(75);
+
+/// Who we say that we are.
+pub(super) const USER_AGENT: &str = concat!("ilo-reaper/", env!("CARGO_PKG_VERSION"));
 
 /// HTTPS to iLOs. Copies share connections.
 #[derive(Clone, Default)]
-pub struct Https {
-    // A client per trust, so that no kept connection and no resumed TLS session outlives the pin that it
-    // was made under.
-    clients: Arc<Mutex<BTreeMap<(Trust, Duration), reqwest::Client>>>,
+pub struct Https(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    mint: Mint,
+    #[cfg(feature = "legacy-tls")]
+    old: Old,
+    /// One line per name and port. With it go its kept connection and the sessions that could be resumed.
+    lines: Mutex<HashMap<Authority, Line>>,
+}
+
+/// The way to one iLO, under one trust.
+struct Line {
+    trust: Trust,
+    legacy: bool,
+    /// Whether the configuration in force says so. Nobody then speaks under another trust there.
+    is_settled: bool,
+    way: Option<Way>,
+}
+
+impl Line {
+    fn is_for(&self, peer: &Peer) -> bool {
+        self.trust == peer.trust && self.legacy == peer.legacy
+    }
+}
+
+#[derive(Clone)]
+enum Way {
+    Modern(Modern),
+    #[cfg(feature = "legacy-tls")]
+    Legacy(Legacy),
+}
+
+/// What an iLO shows to whoever asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The certificate. Its key was proven.
+    pub fingerprint: Fingerprint,
+    /// Whether only old TLS got that far.
+    pub needs_legacy: bool,
 }
 
 impl Https {
@@ -33,34 +75,68 @@ impl Https {
         Self::default()
     }
 
-    fn client(&self, trust: Trust, connect: Duration) -> Result<reqwest::Client, ExchangeError> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&(trust, connect)) {
-            return Ok(client.clone());
+    /// Looks which certificate is shown, and sends nothing. Whom to trust is not asked.
+    pub async fn look(&self, peer: &Peer, connect: Duration) -> Result<Shown, ExchangeError> {
+        if !peer.legacy {
+            match Modern::glimpse(&self.0.mint, peer, connect).await {
+                Ok(fingerprint) => return Ok(Shown { fingerprint, needs_legacy: false }),
+                Err(failure) if failure.is_old() && cfg!(feature = "legacy-tls") => {}
+                Err(failure) => return Err(failure.told(peer)),
+            }
         }
-        let client = build(trust, connect)?;
-        clients.insert((trust, connect), client.clone());
-        Ok(client)
+        #[cfg(feature = "legacy-tls")]
+        return match self.0.old.glimpse(peer, connect).await {
+            Ok(fingerprint) => Ok(Shown { fingerprint, needs_legacy: true }),
+            Err(failure) => Err(failure.told(&Peer { legacy: true, ..peer.clone() })),
+        };
+        #[cfg(not(feature = "legacy-tls"))]
+        Err(no_legacy())
+    }
+
+    fn lines(&self) -> MutexGuard<'_, HashMap<Authority, Line>> {
+        self.0.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn way(&self, peer: &Peer) -> Result<Way, ExchangeError> {
+        let mut lines = self.lines();
+        if let Some(line) = lines.get(&peer.authority) {
+            match &line.way {
+                Some(way) if line.is_for(peer) => return Ok(way.clone()),
+                _ if line.is_settled && !line.is_for(peer) => return Err(no_more()),
+                _ => {}
+            }
+        }
+        let is_settled = lines.get(&peer.authority).is_some_and(|line| line.is_settled);
+        // What another trust has opened goes first: what follows may fail.
+        lines.remove(&peer.authority);
+        let way = self.open(peer)?;
+        let line = Line { trust: peer.trust.clone(), legacy: peer.legacy, is_settled, way: Some(way.clone()) };
+        lines.insert(peer.authority.clone(), line);
+        Ok(way)
+    }
+
+    fn open(&self, peer: &Peer) -> Result<Way, ExchangeError> {
+        if peer.trust == Trust::Unknown {
+            return Err(ExchangeError::Failed(Cause::Tls, remedy::unknown(peer)));
+        }
+        if peer.legacy {
+            #[cfg(feature = "legacy-tls")]
+            return self.0.old.way(peer).map(Way::Legacy).map_err(|failure| failure.told(peer));
+            #[cfg(not(feature = "legacy-tls"))]
+            return Err(no_legacy());
+        }
+        Modern::new(&self.0.mint, &peer.trust).map(Way::Modern).map_err(|failure| failure.told(peer))
     }
 }
 
-fn build(trust: Trust, connect: Duration) -> Result<reqwest::Client, ExchangeError> {
-    let failed = |error: &dyn Error| ExchangeError::Failed(Cause::Tls, chain(error));
-    let tls = tls::config(trust).map_err(|error| failed(&error))?;
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(reqwest::redirect::Policy::none())
-        // A login or a DELETE must not be sent twice.
-        .retry(reqwest::retry::never())
-        .no_proxy()
-        .referer(false)
-        .http1_only()
-        .connect_timeout(connect)
-        .pool_idle_timeout(IDLE_CONNECTION)
-        .pool_max_idle_per_host(1)
-        .user_agent(concat!("ilo-reaper/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| failed(&error))
+fn no_more() -> ExchangeError {
+    let detail = "the configuration changed whom to trust there while this visit was on its way";
+    ExchangeError::Failed(Cause::Tls, detail.to_owned())
+}
+
+#[cfg(not(feature = "legacy-tls"))]
+fn no_legacy() -> ExchangeError {
+    ExchangeError::Failed(Cause::Tls, String::from("this build has no old TLS (feature legacy-tls)"))
 }
 
 impl Transport for Https {
@@ -70,83 +146,54 @@ impl Transport for Https {
         request: Request<Bytes>,
         patience: Patience,
     ) -> Result<Response<Bytes>, ExchangeError> {
-        let client = self.client(peer.trust, patience.connect)?;
-        let (head, body) = request.into_parts();
-        let url = format!("https://{}{}", peer.authority, head.uri);
+        let way = self.way(peer)?;
         let exchange = async {
-            let sent = client.request(head.method, url).headers(head.headers).body(body).send();
-            let mut answer = sent.await.map_err(|error| failure(&error))?;
-            let mut whole = BytesMut::new();
-            while let Some(chunk) = answer.chunk().await.map_err(|error| failure(&error))? {
-                if whole.len() + chunk.len() > BODY_BYTES_MAX {
-                    let detail = format!("the answer is longer than {BODY_BYTES_MAX} bytes");
-                    return Err(ExchangeError::Failed(Cause::Nonsense, detail));
-                }
-                whole.extend_from_slice(&chunk);
+            match &way {
+                Way::Modern(way) => way.exchange(peer, request, patience.connect).await,
+                #[cfg(feature = "legacy-tls")]
+                Way::Legacy(way) => way.exchange(peer, request, patience.connect).await,
             }
-            let mut response = Response::new(whole.freeze());
-            *response.status_mut() = answer.status();
-            *response.headers_mut() = std::mem::take(answer.headers_mut());
-            Ok(response)
         };
-        tokio::time::timeout(patience.total, exchange).await.unwrap_or_else(|_| {
-            let detail = format!("no whole answer within {} s", patience.total.as_secs_f32());
-            Err(ExchangeError::Failed(Cause::Timeout, detail))
-        })
-    }
-}
-
-/// What a failure of the library means here. The text has no URL: the iLO's name is told beside it.
-fn failure(error: &reqwest::Error) -> ExchangeError {
-    let mut cause = if error.is_timeout() { Cause::Timeout } else { Cause::Refused };
-    let mut next: Option<&dyn Error> = error.source();
-    while let Some(error) = next {
-        if let Some(changed) = changed_certificate(error) {
-            return changed;
+        match tokio::time::timeout(patience.total, exchange).await {
+            Ok(answered) => answered.map_err(|failure| failure.told(peer)),
+            Err(_) => {
+                let detail = format!("no whole answer within {} s", patience.total.as_secs_f32());
+                Err(ExchangeError::Failed(Cause::Timeout, detail))
+            }
         }
-        cause = judge(error).unwrap_or(cause);
-        next = error.source().or_else(|| inner(error));
     }
-    let detail = error.source().map_or_else(|| error.to_string(), chain);
-    ExchangeError::Failed(cause, detail)
-}
 
-fn judge(error: &(dyn Error + 'static)) -> Option<Cause> {
-    if error.is::<rustls::Error>() || inner(error).is_some_and(<dyn Error>::is::<rustls::Error>) {
-        return Some(Cause::Tls);
-    }
-    // hyper-util's resolver gives its errors no type that can be named.
-    if error.to_string() == "dns error" {
-        return Some(Cause::Dns);
-    }
-    match error.downcast_ref::<io::Error>()?.kind() {
-        io::ErrorKind::TimedOut => Some(Cause::Timeout),
-        _ => None,
-    }
-}
-
-fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    let inner = error.downcast_ref::<io::Error>()?.get_ref()?;
-    Some(inner)
-}
-
-fn changed_certificate(error: &(dyn Error + 'static)) -> Option<ExchangeError> {
-    let error = inner(error).unwrap_or(error);
-    let Some(rustls::Error::Other(other)) = error.downcast_ref::<rustls::Error>() else { return None };
-    other.0.downcast_ref::<ExchangeError>().cloned()
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
+    fn settle(&self, peers: Vec<Peer>) {
+        let mut lines = self.lines();
+        let mut before = std::mem::take(&mut *lines);
+        for peer in peers {
+            // What is not taken over is closed below, with its connection.
+            let way = before.remove(&peer.authority).filter(|line| line.is_for(&peer)).and_then(|line| line.way);
+            let Peer { authority, trust, legacy, .. } = peer;
+            lines.insert(authority, Line { trust, legacy, is_settled: true, way });
         }
-        next = error.source();
+        drop(lines);
+        drop(before);
     }
-    clean(&text, 300)
+}
+
+/// The body of an answer so far.
+#[derive(Default)]
+pub(super) struct Body(BytesMut);
+
+impl Body {
+    /// Takes a piece, unless it gets too long.
+    pub(super) fn take(&mut self, piece: &[u8]) -> Result<(), Failure> {
+        if self.0.len() + piece.len() > BODY_BYTES_MAX {
+            let detail = format!("the answer is longer than {BODY_BYTES_MAX} bytes");
+            return Err(Failure::new(Cause::Nonsense, detail));
+        }
+        self.0.extend_from_slice(piece);
+        Ok(())
+    }
+
+    /// All of it.
+    pub(super) fn whole(self) -> Bytes {
+        self.0.freeze()
+    }
 }

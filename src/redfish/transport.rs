@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use crate::event::Cause;
-use crate::settings::{Authority, Fingerprint, Target, Trust};
+use crate::settings::{Authority, Fingerprint, IloName, Target, Trust};
 
 /// The longest body that is read from an iLO. A table of 10 sessions is 10 kB.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -16,15 +16,20 @@ pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Whom a request goes to, and how that one proves who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
+    /// What people call it.
+    pub name: IloName,
     /// Where it answers.
     pub authority: Authority,
     /// How its certificate is judged.
     pub trust: Trust,
+    /// Whether old TLS may be spoken.
+    pub legacy: bool,
 }
 
 impl From<&Target> for Peer {
     fn from(target: &Target) -> Self {
-        Self { authority: target.authority.clone(), trust: target.trust }
+        let Target { name, authority, trust, legacy, .. } = target;
+        Self { name: name.clone(), authority: authority.clone(), trust: trust.clone(), legacy: *legacy }
     }
 }
 
@@ -46,6 +51,10 @@ pub trait Transport: Clone + Send + Sync + 'static {
         request: Request<Bytes>,
         patience: Patience,
     ) -> impl Future<Output = Result<Response<Bytes>, ExchangeError>> + Send;
+
+    /// These are all iLOs from now on, and how each proves who it is. What was opened under another trust is
+    /// closed, and not opened again.
+    fn settle(&self, _peers: Vec<Peer>) {}
 }
 
 /// Why there is no answer. Whether the iLO did what was asked is not known.

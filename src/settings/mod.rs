@@ -2,6 +2,7 @@
 //! everyone else only reads them.
 
 mod policy;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,6 +14,7 @@ use crate::secret::Secret;
 use crate::session::Kind;
 
 pub use policy::{Conditions, Glob, Policy, Protection, Rule};
+pub use trust::{Fingerprint, Roots, Trust};
 
 /// One whole configuration.
 #[derive(Clone)]
@@ -86,6 +88,8 @@ pub struct Target {
     pub credential: Arc<Credential>,
     /// How its certificate is judged.
     pub trust: Trust,
+    /// Whether it is spoken to in old TLS too, as iLO 4 and older need it (`legacy: true`).
+    pub legacy: bool,
     /// Who may go.
     pub policy: Arc<Policy>,
     /// Whether they do.
@@ -110,49 +114,6 @@ pub struct CredentialId(pub String);
 impl fmt::Display for CredentialId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// How an iLO's certificate is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Trust {
-    /// Not at all: whoever answers gets our password. Warned of at every start.
-    Insecure,
-    /// By the SHA-256 of the certificate, compared inside the handshake.
-    Pin(Fingerprint),
-}
-
-/// The SHA-256 of a certificate in DER.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Fingerprint(pub [u8; 32]);
-
-impl Fingerprint {
-    /// Reads `sha256:` and 64 hex digits, with or without colons between them.
-    pub fn parse(text: &str) -> Option<Self> {
-        let digits: Vec<u8> = text.strip_prefix("sha256:")?.bytes().filter(|byte| *byte != b':').collect();
-        let mut fingerprint = [0; 32];
-        if digits.len() != 64 {
-            return None;
-        }
-        for (byte, pair) in fingerprint.iter_mut().zip(digits.chunks_exact(2)) {
-            let high = char::from(pair[0]).to_digit(16)?;
-            let low = char::from(pair[1]).to_digit(16)?;
-            *byte = u8::try_from(high * 16 + low).ok()?;
-        }
-        Some(Self(fingerprint))
-    }
-}
-
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sha256:")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 
@@ -335,11 +296,7 @@ pub enum OnStop {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::any;
-    use proptest::prop_assert_eq;
-
     use super::*;
-    use crate::law::holds;
 
     #[test]
     fn a_share_is_rounded_so_that_more_is_free() {
@@ -347,30 +304,6 @@ mod tests {
         for (percent, limit, free) in [(70, 10, 3), (70, 8, 3), (75, 10, 3), (100, 10, 0), (0, 10, 10), (99, 1, 1)] {
             assert_eq!(Room::UsedPercent(percent).free_places(limit), free, "{percent}% of {limit}");
         }
-    }
-
-    #[test]
-    fn a_fingerprint_reads_back_as_written() {
-        let written = format!("sha256:{}", "0aF9".repeat(16));
-        let fingerprint = Fingerprint::parse(&written).expect("64 digits");
-        assert_eq!(fingerprint.to_string(), written.to_lowercase());
-        let colons = format!("sha256:{}", ["0A"; 32].join(":"));
-        assert!(Fingerprint::parse(&colons).is_some());
-        for bad in ["", "sha256:", "sha1:00", &written[..70], &format!("{written}0"), &written.replace('F', "g")] {
-            assert_eq!(Fingerprint::parse(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn any_fingerprint_reads_back_in_each_spelling() {
-        holds(200, &any::<[u8; 32]>(), |digest| {
-            let shown = Fingerprint(digest).to_string();
-            prop_assert_eq!(Fingerprint::parse(&shown), Some(Fingerprint(digest)));
-            let pairs: Vec<String> = digest.iter().map(|byte| format!("{byte:02X}")).collect();
-            let colons = format!("sha256:{}", pairs.join(":"));
-            prop_assert_eq!(Fingerprint::parse(&colons), Some(Fingerprint(digest)));
-            Ok(true)
-        });
     }
 
     #[test]

@@ -58,6 +58,7 @@ fn target(name: &str, entry: Entry, policy: Policy) -> Target {
             password: Secret::new(format!("password-{}", entry.password)),
         }),
         trust: Trust::Pin(Fingerprint([entry.pin; 32])),
+        legacy: false,
         policy: Arc::new(policy),
         mode: entry.mode,
     }

@@ -1,0 +1,146 @@
+//! HTTPS to one iLO by reqwest on rustls.
+
+use std::error::Error;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::failure::Failure;
+use super::https::{Body, IDLE_CONNECTION, USER_AGENT};
+use super::tls::Mint;
+use super::transport::Peer;
+use crate::event::Cause;
+use crate::settings::{Fingerprint, Trust};
+
+/// A client for one iLO: its one kept connection, and its own TLS settings.
+#[derive(Clone)]
+pub(super) struct Modern(reqwest::Client);
+
+impl Modern {
+    /// No connection yet.
+    pub(super) fn new(mint: &Mint, trust: &Trust) -> Result<Self, Failure> {
+        let tls = mint.config(trust).map_err(|error| Failure::of_handshake(None, &error.to_string()))?;
+        Self::with(tls)
+    }
+
+    fn with(tls: rustls::ClientConfig) -> Result<Self, Failure> {
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(reqwest::redirect::Policy::none())
+            // A login or a DELETE must not be sent twice.
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .referer(false)
+            .http1_only()
+            .connector_layer(Bounded)
+            .pool_idle_timeout(IDLE_CONNECTION)
+            .pool_max_idle_per_host(1)
+            .user_agent(USER_AGENT)
+            .build()
+            .map_err(|error| Failure::of(&error, Cause::Tls, true))?;
+        Ok(Self(client))
+    }
+
+    /// Sends a request, once, and reads the whole answer.
+    pub(super) async fn exchange(
+        &self,
+        peer: &Peer,
+        request: Request<Bytes>,
+        connect: Duration,
+    ) -> Result<Response<Bytes>, Failure> {
+        let (head, body) = request.into_parts();
+        let url = format!("https://{}{}", peer.authority, head.uri);
+        let sent = self.0.request(head.method, url).headers(head.headers).body(body).send();
+        let mut answer = CONNECT.scope(connect, sent).await.map_err(|error| failure(&error))?;
+        let mut body = Body::default();
+        while let Some(piece) = answer.chunk().await.map_err(|error| failure(&error))? {
+            body.take(&piece)?;
+        }
+        let mut response = Response::new(body.whole());
+        *response.status_mut() = answer.status();
+        *response.headers_mut() = std::mem::take(answer.headers_mut());
+        Ok(response)
+    }
+
+    /// The certificate that is shown. The handshake is ended before a byte of ours could be sent in it.
+    pub(super) async fn glimpse(mint: &Mint, peer: &Peer, connect: Duration) -> Result<Fingerprint, Failure> {
+        let tls = mint.glimpse().map_err(|error| Failure::of_handshake(None, &error.to_string()))?;
+        let root = Request::get("/").body(Bytes::new());
+        let root = root.map_err(|error| Failure::new(Cause::Nonsense, error.to_string()))?;
+        match Self::with(tls)?.exchange(peer, root, connect).await {
+            Err(Failure::Glimpse(found)) => Ok(found),
+            Err(failure) => Err(failure),
+            Ok(_) => Err(Failure::new(Cause::Tls, "a handshake that must fail did not")),
+        }
+    }
+}
+
+/// What a failure of the library means here. The text has no URL: the iLO's name is told beside it.
+fn failure(error: &reqwest::Error) -> Failure {
+    let otherwise = if error.is_timeout() { Cause::Timeout } else { Cause::Refused };
+    match error.source() {
+        Some(source) => Failure::of(source, otherwise, error.is_connect()),
+        None => Failure::of(error, otherwise, error.is_connect()),
+    }
+}
+
+tokio::task_local! {
+    /// How long the exchange of this task may connect: one client, and each exchange its own bound.
+    static CONNECT: Duration;
+}
+
+/// The bound of a connection that its exchange does not wait for any more.
+const CONNECT_UNWATCHED: Duration = Duration::from_secs(5);
+
+/// Bounds how long TCP and TLS may take.
+#[derive(Clone, Copy)]
+struct Bounded;
+
+impl<S> Layer<S> for Bounded {
+    type Service = Bound<S>;
+
+    fn layer(&self, connector: S) -> Bound<S> {
+        Bound(connector)
+    }
+}
+
+#[derive(Clone)]
+struct Bound<S>(S);
+
+type AnyError = Box<dyn Error + Send + Sync>;
+
+impl<S, R> Service<R> for Bound<S>
+where
+    S: Service<R>,
+    S::Future: Send + 'static,
+    S::Error: Into<AnyError>,
+{
+    type Response = S::Response;
+    type Error = AnyError;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, AnyError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), AnyError>> {
+        self.0.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, to: R) -> Self::Future {
+        let connecting = self.0.call(to);
+        let patience = CONNECT.try_with(|connect| *connect).unwrap_or(CONNECT_UNWATCHED);
+        Box::pin(async move {
+            match tokio::time::timeout(patience, connecting).await {
+                Ok(connected) => connected.map_err(Into::into),
+                Err(_) => {
+                    let detail = format!("no connection within {} s", patience.as_secs_f32());
+                    Err(io::Error::new(io::ErrorKind::TimedOut, detail).into())
+                }
+            }
+        })
+    }
+}
