@@ -28,6 +28,8 @@ pub(super) enum What {
     Sweep(Sweep),
     /// Who is on, and which rule would let them go; deletes nothing
     List(List),
+    /// Fetches the fingerprints of certificates, and shows where known_ilos has others
+    Trust(Trust),
     /// Reads the configuration and tells every mistake
     Check {
         /// One JSON document
@@ -58,6 +60,15 @@ pub(super) struct List {
     /// One JSON document
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(super) struct Trust {
+    #[command(flatten)]
+    pub(super) list: List,
+    /// Writes what was found into known_ilos
+    #[arg(long)]
+    pub(super) write: bool,
 }
 
 #[cfg(feature = "demo")]

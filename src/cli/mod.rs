@@ -4,11 +4,13 @@
 //! | --- | --- |
 //! | `args` | the command line |
 //! | `visits` | `sweep` and `list`: one round, as a table or JSON |
+//! | `trust` | `trust`: fingerprints, what changed, `known_ilos` |
 //! | `demo` | a simulated fleet on loopback (a feature, on by default) |
 
 mod args;
 #[cfg(feature = "demo")]
 mod demo;
+mod trust;
 mod visits;
 
 use std::ffi::OsString;
@@ -126,6 +128,7 @@ fn obey(args: Args) -> Result<(), Failure> {
         What::Run => run_daemon(&places(args.config)?),
         What::Sweep(sweep) => visits::sweep(&places(args.config)?, &sweep),
         What::List(list) => visits::list(&places(args.config)?, &list),
+        What::Trust(asked) => trust::trust(&places(args.config)?, &asked),
         What::Check { json } => check(&places(args.config)?, json),
         What::Resume => resume(&places(args.config)?),
         #[cfg(feature = "demo")]

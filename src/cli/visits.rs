@@ -1,6 +1,6 @@
 //! `sweep` and `list`: one round over the fleet, as a table or one JSON document.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::event::{Event, Priority, Tell};
 use crate::fleet::{First, Round};
 use crate::policy::{Judged, Verdict};
 use crate::report::{sentence, table};
-use crate::settings::{IloName, Mode, Settings, Target};
+use crate::settings::{IloName, Mode, Settings, Target, Trust};
 use crate::signals;
 use crate::visit::{Fate, Visit, VisitError};
 
@@ -49,7 +49,7 @@ fn round(places: &Places, list: &List, change: impl Fn(&mut Target)) -> Result<(
         let ilos: Vec<Value> = round.iter().map(|(name, result)| document(name, &groups[name], result)).collect();
         say(&json!({ "v": 1, "ilos": ilos }))?;
     } else {
-        print(&round)?;
+        print(&round, &groups)?;
     }
     if round.len() < asked {
         let left = asked - round.len();
@@ -62,7 +62,7 @@ fn round(places: &Places, list: &List, change: impl Fn(&mut Target)) -> Result<(
 }
 
 /// The iLOs that were asked for, or all.
-fn chosen(settings: &Settings, asked: &[String]) -> Result<BTreeSet<IloName>, Failure> {
+pub(super) fn chosen(settings: &Settings, asked: &[String]) -> Result<BTreeSet<IloName>, Failure> {
     if asked.is_empty() {
         return Ok(settings.targets.keys().cloned().collect());
     }
@@ -97,13 +97,13 @@ impl Tell for Complaints {
     }
 }
 
-fn print(round: &Round) -> Result<(), Failure> {
+fn print(round: &Round, targets: &BTreeMap<IloName, Arc<Target>>) -> Result<(), Failure> {
     const HEADERS: [&str; 9] = ["ILO", "SESSION", "OWNER", "ORIGIN", "KIND", "AGE", "IDLE", "VERDICT", "WHY"];
     let mut rows = Vec::new();
     for (name, result) in round {
         match result {
             Ok(visit) => rows.extend(visit.plan.judged.iter().map(|judged| row(name, visit, judged))),
-            Err(error) => complain(format_args!("cannot visit {name}: {error}{}", way_out(error))),
+            Err(error) => complain(format_args!("cannot visit {name}: {error}{}", way_out(error, &targets[name]))),
         }
         if let Ok(Visit { cut_short: Some(error), .. }) = result {
             complain(format_args!("the visit to {name} ended early: {error}"));
@@ -157,15 +157,25 @@ fn outcome(visit: &Visit, judged: &Judged) -> (&'static str, String) {
     }
 }
 
-fn way_out(error: &VisitError) -> &'static str {
-    match error {
-        VisitError::Denied(_) => "; check `username` and the password, and that the account may log in",
-        VisitError::CertificateChanged(..) => "; if it was changed on purpose, write the new one into `tls: { pin }`",
-        VisitError::Duplicate(_) => "; take one of the two names out of the configuration",
-        VisitError::TableFull(_) => "; end a session at its web page, or wait for one to time out",
-        VisitError::NoLoginNow => "; another iLO just rejected it, see above",
-        _ => "",
-    }
+fn way_out(error: &VisitError, target: &Target) -> String {
+    let way = match (error, &target.trust) {
+        (VisitError::Denied(_), _) => "check `username` and the password, and that the account may log in",
+        (VisitError::CertificateChanged(..), Trust::Known(_, since)) => {
+            let since = since.map_or_else(String::new, |since| format!(", which known_ilos has since {since}"));
+            return format!(
+                "{since}; if it was changed on purpose, compare it and run `ilo-reaper trust {} --write`",
+                target.name
+            );
+        }
+        (VisitError::CertificateChanged(..), _) => {
+            "if it was changed on purpose, write the new one into `tls: { pin }`"
+        }
+        (VisitError::Duplicate(_), _) => "take one of the two names out of the configuration",
+        (VisitError::TableFull(_), _) => "end a session at its web page, or wait for one to time out",
+        (VisitError::NoLoginNow, _) => "another iLO just rejected it, see above",
+        _ => return String::new(),
+    };
+    format!("; {way}")
 }
 
 fn document(name: &IloName, target: &Target, result: &Result<Visit, VisitError>) -> Value {

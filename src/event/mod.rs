@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::session::{Owner, Session, SessionId};
 use crate::settings::{CredentialId, Fingerprint, IloName, Mode, Target};
+use crate::time::Timestamp;
 
 pub use facts::Topic;
 
@@ -233,8 +234,14 @@ pub enum Event {
     LoginRejected { at: Place, username: String, retry_in: Duration },
     /// Our account may not end the sessions of others.
     DeleteForbidden { at: Place, username: String },
-    /// The certificate is not the pinned one.
-    CertificateChanged { at: Place, expected: Fingerprint, found: Fingerprint },
+    /// The certificate is not the pinned one; where the pin is of `known_ilos`, and since when if it says so.
+    CertificateChanged {
+        at: Place,
+        expected: Fingerprint,
+        found: Fingerprint,
+        is_known: bool,
+        known_since: Option<Timestamp>,
+    },
     /// Another name of the configuration has the same iLO, and this one is not visited.
     IloDuplicate { at: Place, other: IloName },
     /// The iLO's times can't be true together, or its clock jumped: no age is known.

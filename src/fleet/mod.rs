@@ -37,7 +37,7 @@ pub use schedule::{First, Next, Outcome, Schedule};
 
 use crate::event::{Summary, Teller};
 use crate::policy::Budget;
-use crate::redfish::Transport;
+use crate::redfish::{Peer, Transport};
 use crate::session::Owner;
 use crate::settings::{IloName, Settings, Target};
 use crate::state::{Memory, State};
@@ -271,6 +271,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             self.slots.keys().filter(|name| !settings.targets.contains_key(*name)).cloned().collect();
         self.waiting_to_leave.extend(gone);
         self.leave_in_turn();
+        self.world.transport.settle(settings.targets.values().map(|target| Peer::from(target.as_ref())).collect());
         let now = self.now();
         for (name, target) in &settings.targets {
             if let Some(slot) = self.slots.get_mut(name) {

@@ -8,7 +8,7 @@ use super::squeeze::Watch;
 use crate::event::{Case, Cause, Event, Place};
 use crate::policy::{Doomed, Judged, Learned, Plan, Verdict};
 use crate::session::{Clock, SessionId};
-use crate::settings::{Mode, Settings, Target};
+use crate::settings::{Mode, Settings, Target, Trust};
 use crate::visit::{Fate, Visit, VisitError, Visited};
 
 /// Failed visits in a row before an iLO is called unreachable.
@@ -79,10 +79,10 @@ pub(super) fn of(
             let learned = Learned { limit_seen: visited.memory.limit_seen, most_used: visited.memory.most_used };
             events.extend(told.watch.news(&at, visit, learned, &settings.pressure, remind, now));
             if let Some(error) = &visit.cut_short {
-                failed(told, &at, error, remind, now, &mut events);
+                failed(told, target, error, remind, now, &mut events);
             }
         }
-        Err(error) => failed(told, &at, error, remind, now, &mut events),
+        Err(error) => failed(told, target, error, remind, now, &mut events),
     }
     (events, counts)
 }
@@ -204,8 +204,15 @@ fn fates(told: &mut Told, target: &Target, visit: &Visit, events: &mut Vec<Event
     reaped
 }
 
-fn failed(told: &mut Told, at: &Place, error: &VisitError, remind: Duration, now: Duration, events: &mut Vec<Event>) {
-    let at = at.clone();
+fn failed(
+    told: &mut Told,
+    target: &Target,
+    error: &VisitError,
+    remind: Duration,
+    now: Duration,
+    events: &mut Vec<Event>,
+) {
+    let at = Place::from(target);
     let due = |last: Option<Duration>| last.is_none_or(|last| now.saturating_sub(last) >= remind);
     let cause = match error {
         // Told by whoever keeps the credentials and the state, or no failure of the iLO.
@@ -213,7 +220,17 @@ fn failed(told: &mut Told, at: &Place, error: &VisitError, remind: Duration, now
         VisitError::CertificateChanged(expected, found) => {
             if due(told.certificate) {
                 told.certificate = Some(now);
-                events.push(Event::CertificateChanged { at, expected: *expected, found: *found });
+                let (is_known, known_since) = match target.trust {
+                    Trust::Known(_, since) => (true, since),
+                    _ => (false, None),
+                };
+                events.push(Event::CertificateChanged {
+                    at,
+                    expected: *expected,
+                    found: *found,
+                    is_known,
+                    known_since,
+                });
             }
             return;
         }

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::*;
 use crate::redfish::BODY_BYTES_MAX;
 use crate::redfish::answer::TOKEN_BYTES_MAX;
-use crate::settings::{Authority, CredentialId, Trust};
+use crate::settings::{Authority, CredentialId, IloName, Trust};
 
 type Answered = Result<Response<Bytes>, ExchangeError>;
 
@@ -36,7 +36,9 @@ impl Script {
     fn ilo(&self) -> Ilo<'_, Self> {
         let authority = Authority { host: String::from("ilo.example.net"), port: 443 };
         let patience = Patience { connect: Duration::from_secs(5), total: Duration::from_secs(15) };
-        Ilo::new(self, Peer { authority, trust: Trust::Insecure }, patience, Instant::now() + Duration::from_secs(60))
+        let (name, trust) = (IloName::new("ilo"), Trust::Insecure);
+        let peer = Peer { name, authority, trust, legacy: false };
+        Ilo::new(self, peer, patience, Instant::now() + Duration::from_secs(60))
     }
 
     /// The requests, as `METHOD path`.

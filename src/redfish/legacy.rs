@@ -212,10 +212,7 @@ async fn send(
     })
 }
 
-async fn in_time<T>(
-    patience: Duration,
-    connected: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
+async fn in_time<T>(patience: Duration, connected: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     timeout(patience, connected).await.unwrap_or_else(|_| {
         let detail = format!("no connection within {} s", patience.as_secs_f32());
         Err(Failure::new(Cause::Timeout, detail))
@@ -327,4 +324,3 @@ fn broken(error: &ErrorStack) -> Failure {
 fn lost(error: &hyper::Error) -> Failure {
     Failure::new(Cause::Refused, chain(error))
 }
-

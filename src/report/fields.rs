@@ -191,7 +191,11 @@ fn of_ilo(fields: Fields, event: &Event) -> Fields {
         Event::DeleteForbidden { username, .. } => {
             fields.text("privilege", PRIVILEGE_TO_END_OTHERS).text("username", username)
         }
-        Event::CertificateChanged { expected, found, .. } => fields.text("expected", expected).text("found", found),
+        Event::CertificateChanged { expected, found, is_known, known_since, .. } => {
+            let pinned_in = if *is_known { "known_ilos" } else { "configuration" };
+            let fields = fields.text("expected", expected).text("found", found).text("pinned_in", pinned_in);
+            fields.text_if_known("pinned_since", known_since.as_ref())
+        }
         Event::IloDuplicate { other, .. } => fields.text("other", other),
         Event::ClockWrong { skew_s, why, .. } => fields.count_if_known("skew_s", *skew_s).text("why", why),
         Event::VisitBroken { detail, .. } => fields.text("detail", detail),

@@ -8,7 +8,8 @@ use super::line::{name, prose};
 use super::pressure;
 use crate::event::{Case, Cause, Event, Gone, Place, Summary, Topic};
 use crate::session::{Owner, clean};
-use crate::settings::Mode;
+use crate::settings::{IloName, Mode};
+use crate::time::Timestamp;
 
 /// Bytes of a sentence at most.
 const SENTENCE_MAX: usize = 4096;
@@ -110,11 +111,7 @@ fn of_ilo(event: &Event) -> String {
             name(username),
             name(&at.ilo)
         ),
-        Event::CertificateChanged { at, .. } => format!(
-            "{} shows another certificate than the pinned one: nothing more is sent there. If it was renewed on \
-             purpose, put the found one into `tls: {{ pin: … }}` and reload; if not, find out who answers at its address.",
-            name(&at.ilo)
-        ),
+        Event::CertificateChanged { at, is_known, known_since, .. } => changed(&at.ilo, *is_known, *known_since),
         Event::IloDuplicate { at, other } => format!(
             "{} and {} are two names for one iLO, which tells the same UUID to both. It is visited as {} alone; take \
              the other name out of the configuration.",
@@ -235,6 +232,24 @@ fn advice(cause: Cause) -> &'static str {
         Cause::Http => "it answers with an error",
         Cause::Nonsense => "what it answers makes no sense; check that an iLO lives at that address",
     }
+}
+
+fn changed(ilo: &IloName, is_known: bool, since: Option<Timestamp>) -> String {
+    let (pinned, new) = match (is_known, since) {
+        (false, _) => {
+            (String::from("the pinned one"), String::from("put the found one into `tls: { pin: … }` and reload"))
+        }
+        (true, since) => {
+            let since = since.map_or_else(String::new, |since| format!(" since {since}"));
+            let new = format!("compare the found one, run `ilo-reaper trust {} --write` and reload", name(ilo));
+            (format!("known_ilos has{since}"), new)
+        }
+    };
+    format!(
+        "{} shows another certificate than {pinned}: nothing more is sent there. If it was renewed on purpose, {new}; \
+         if not, find out who answers at its address.",
+        name(ilo)
+    )
 }
 
 fn whose(at: &Place, case: &Case) -> String {

@@ -96,7 +96,13 @@ fn examples(word: impl Fn(&str) -> String) -> Vec<Event> {
         Event::IloReachable { at: at(), since: Duration::from_secs(3661) },
         Event::LoginRejected { at: at(), username: word("svc-ilo-reaper"), retry_in: Duration::from_secs(600) },
         Event::DeleteForbidden { at: at(), username: word("svc-ilo-reaper") },
-        Event::CertificateChanged { at: at(), expected: Fingerprint([0xaa; 32]), found: Fingerprint([0x0b; 32]) },
+        Event::CertificateChanged {
+            at: at(),
+            expected: Fingerprint([0xaa; 32]),
+            found: Fingerprint([0x0b; 32]),
+            is_known: true,
+            known_since: Some(Timestamp::from_unix_s(1_757_049_887)),
+        },
         Event::ClockWrong { at: at(), skew_s: Some(-86400), why: word("its clock jumped back by 1 day") },
         Event::StrayEnded { at: at(), session: session(), why: word("its login was answered after we stopped") },
         Event::CredentialSuspended {

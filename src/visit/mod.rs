@@ -249,7 +249,8 @@ impl InForce {
     fn arm(&self, target: &Target) -> Option<Armed> {
         let now = self.settings.targets.get(&target.name)?;
         let account = |target: &Target| Owner::new(&target.credential.username);
-        let same = now.authority == target.authority && now.trust == target.trust && account(now) == account(target);
+        let place = |target: &Target| (target.authority.clone(), target.trust.clone(), target.legacy);
+        let same = place(now) == place(target) && account(now) == account(target);
         (same && now.mode == Mode::Enforce && self.observing.is_none()).then_some(Armed(()))
     }
 }

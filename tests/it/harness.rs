@@ -375,6 +375,7 @@ fn target(name: &str) -> Arc<Target> {
         authority: Authority { host: name.to_owned(), port: 443 },
         credential: credential("right"),
         trust: Trust::Insecure,
+        legacy: false,
         policy: Arc::new(ilo_reaper::config::built_in_policy()),
         mode: Mode::Enforce,
     })

@@ -275,6 +275,7 @@ fn what_is_in_force_is_asked_before_each_delete() {
         |target, _| target.authority = Authority { host: String::from("r2"), port: 443 },
     ];
     for (number, change) in changes.into_iter().enumerate() {
+        let pin = pin.clone();
         story(|| async move {
             let mut world = World::of(&["r1", "r2"]);
             world.settings.targets.remove(&IloName::new("r2"));

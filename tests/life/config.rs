@@ -102,6 +102,7 @@ impl Group {
             authority: Authority { host: host(place), port: 443 },
             credential: Arc::clone(&self.credential),
             trust: if self.is_pinned { Trust::Pin(certificate(place, false)) } else { Trust::Insecure },
+            legacy: false,
             policy: Arc::clone(&self.policy),
             mode: self.mode,
         }

@@ -218,11 +218,10 @@ fn no_fleet_at_all() {
         (
             "fleet:\n  lab:\n",
             expect![[r#"
-            ilo-reaper.yaml:2:3: fleet.lab: this group has no `username`
-            ilo-reaper.yaml:2:3: fleet.lab: this group has no `password_file` and no `password_credential`
-            ilo-reaper.yaml:2:3: fleet.lab: this group has no `tls`; its default `known` is not supported yet by this version; write `tls: { pin: "sha256:…" }` or `tls: insecure`
-            ilo-reaper.yaml:2:3: fleet.lab: this group has no iLOs; expected some in `ilos` or `ilos_file`
-        "#]],
+                ilo-reaper.yaml:2:3: fleet.lab: this group has no `username`
+                ilo-reaper.yaml:2:3: fleet.lab: this group has no `password_file` and no `password_credential`
+                ilo-reaper.yaml:2:3: fleet.lab: this group has no iLOs; expected some in `ilos` or `ilos_file`
+            "#]],
         ),
         (
             "fleet:\n  'a b': 5\n",
@@ -256,40 +255,40 @@ fn trust_is_explicit() {
         (
             "known",
             expect![[r#"
-            ilo-reaper.yaml:5:10: fleet.lab.tls: `known` is not supported yet by this version; use `{ pin: "sha256:…" }` or `insecure`
-        "#]],
-        ),
-        (
-            "system",
-            expect![[r#"
-            ilo-reaper.yaml:5:10: fleet.lab.tls: `system` is not supported yet by this version; use `{ pin: "sha256:…" }` or `insecure`
-        "#]],
-        ),
-        (
-            "{ ca: /etc/ca.pem }",
-            expect![[r#"
-            ilo-reaper.yaml:5:12: fleet.lab.tls.ca: `ca` is not supported yet by this version; use `{ pin: "sha256:…" }` or `insecure`
-        "#]],
-        ),
-        (
-            "{ trust: known, legacy: true }",
-            expect![[r#"
-                ilo-reaper.yaml:5:19: fleet.lab.tls.trust: `known` is not supported yet by this version; use `{ pin: "sha256:…" }` or `insecure`
-                ilo-reaper.yaml:5:34: fleet.lab.tls.legacy: `legacy: true` is not supported yet by this version
+                a at a: lab, default, observe, svc (password)
             "#]],
         ),
         (
             "{ trust: known }",
             expect![[r#"
-            ilo-reaper.yaml:5:19: fleet.lab.tls.trust: `known` is not supported yet by this version; use `{ pin: "sha256:…" }` or `insecure`
-        "#]],
+                a at a: lab, default, observe, svc (password)
+            "#]],
+        ),
+        (
+            "{ ca: ca.pem }",
+            expect![[r#"
+                ilo-reaper.yaml:5:16: fleet.lab.tls.ca: `ca.pem` is not the absolute path of a file
+            "#]],
+        ),
+        (
+            "{ trust: { ca: /etc/ca.pem } }",
+            expect![[r#"
+                ilo-reaper.yaml:5:19: fleet.lab.tls.trust: a mapping is not `known`, `system` or `insecure`
+            "#]],
+        ),
+        (
+            "{ trust: knwon, legacy: 1 }",
+            expect![[r#"
+                ilo-reaper.yaml:5:19: fleet.lab.tls.trust: `knwon` is not `known`, `system` or `insecure`
+                ilo-reaper.yaml:5:34: fleet.lab.tls.legacy: `1` is not `true` or `false`
+            "#]],
         ),
         (
             "{ legacy: maybe }",
             expect![[r#"
-            ilo-reaper.yaml:5:10: fleet.lab.tls: this does not say whom to trust; expected `pin` or `trust`
-            ilo-reaper.yaml:5:20: fleet.lab.tls.legacy: `maybe` is not `true` or `false`
-        "#]],
+                ilo-reaper.yaml:5:10: fleet.lab.tls: this does not say whom to trust; expected `trust`, `ca` or `pin`
+                ilo-reaper.yaml:5:20: fleet.lab.tls.legacy: `maybe` is not `true` or `false`
+            "#]],
         ),
         (
             "insecur",
@@ -310,16 +309,16 @@ fn trust_is_explicit() {
         "#]],
         ),
         (
-            &format!("{{ pin: '{pin}', trust: insecure }}"),
+            &format!("{{ pin: '{pin}', ca: /etc/ca.pem, trust: insecure }}"),
             expect![[r#"
-            ilo-reaper.yaml:5:92: fleet.lab.tls.trust: this stands beside `pin`; one of them must go
-        "#]],
+                ilo-reaper.yaml:5:109: fleet.lab.tls.trust: this stands beside `pin`; one of them must go
+            "#]],
         ),
         (
             "{}",
             expect![[r#"
-            ilo-reaper.yaml:5:10: fleet.lab.tls: this does not say whom to trust; expected `pin` or `trust`
-        "#]],
+                ilo-reaper.yaml:5:10: fleet.lab.tls: this does not say whom to trust; expected `trust`, `ca` or `pin`
+            "#]],
         ),
     ] {
         expected.assert_eq(&tls(written));

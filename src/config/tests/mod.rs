@@ -7,12 +7,14 @@ mod example;
 mod files;
 mod fleets;
 mod hosts_files;
+mod known_ilos;
 mod laws;
 mod mistakes;
 mod ownership;
 mod passwords;
 mod policies;
 mod reads_back;
+mod trust;
 
 use std::fmt::Write as _;
 use std::fs;
