@@ -197,3 +197,7 @@ impl Body {
         self.0.freeze()
     }
 }
+
+#[cfg(test)]
+#[path = "https_tests.rs"]
+mod tests;

@@ -34,8 +34,7 @@ impl Fault {
             Error::AlertReceived(
                 AlertDescription::HandshakeFailure
                 | AlertDescription::ProtocolVersion
-                | AlertDescription::InsufficientSecurity
-                | AlertDescription::IllegalParameter,
+                | AlertDescription::InsufficientSecurity,
             )
             | Error::PeerIncompatible(_) => Some(Self::OldTls),
             Error::InvalidCertificate(error) => Self::of_certificate(error),
@@ -78,6 +77,11 @@ impl Fault {
             )
         };
         let what = match self {
+            Self::NoProof if matches!(peer.trust, Trust::Roots(_)) => {
+                "an authority of that name signed its certificate with another key; name that one \
+                 (`tls: { ca: FILE }`), or, where a key is of 1024 bits, add `legacy: true`, or"
+                    .to_owned()
+            }
             fault if fault.is_old() => return (!peer.legacy).then(|| fault.old(peer)),
             Self::Unsigned => "none of the trusted authorities signed its certificate; name the one that did \
                                (`tls: { ca: FILE }`), or"
@@ -93,7 +97,7 @@ impl Fault {
 
     fn old(self, peer: &Peer) -> String {
         let what = match self {
-            Self::OldTls => "this iLO speaks only old TLS (1.0, 1.1, CBC or RSA key exchange)",
+            Self::OldTls => "this iLO seems to speak only old TLS (1.0, 1.1, CBC or RSA key exchange)",
             Self::HungUp => "old iLOs hang up on new TLS; if this is one",
             Self::OldCertificate => "this iLO shows an X.509 v1 certificate",
             _ => {

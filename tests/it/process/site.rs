@@ -53,6 +53,8 @@ pub(super) struct Config {
     pub(super) policies: String,
     /// The iLOs, and the fingerprint of each.
     pub(super) pins: BTreeMap<String, String>,
+    /// Whether the fingerprints stand in `known_ilos`, and not in the configuration.
+    pub(super) known: bool,
 }
 
 impl Site {
@@ -90,21 +92,23 @@ impl Site {
                 "policies: { default: { reap: [{ id: never-used, never_used: true, idle: 1s }] } }\n",
             ),
             pins: self.fronts.iter().map(|(name, front)| (name.clone(), front.fingerprint())).collect(),
+            known: false,
         }
     }
 
     /// Puts a configuration where the program looks for it.
     pub(super) fn write(&self, config: &Config) {
-        let Config { mode, poll, policies, pins } = config;
+        let Config { mode, poll, policies, pins, known } = config;
         let mut text = format!(
             "mode: {mode}\npoll: {poll}\ncaps: {{ share_of_seen: 90% }}\n\
              report: {{ log: json, summary: 1s, remind: 1s }}\nfleet:\n"
         );
         for (name, pin) in pins {
             let (address, password) = (self.front(name).address(), self.path("password"));
+            let tls = if *known { String::from("known") } else { format!("{{ pin: \"{pin}\" }}") };
             write!(
                 text,
-                "  rack-{name}:\n    username: {OURS}\n    password_file: {}\n    tls: {{ pin: \"{pin}\" }}\n    \
+                "  rack-{name}:\n    username: {OURS}\n    password_file: {}\n    tls: {tls}\n    \
                  ilos: [{{ name: {name}, address: {}, port: {} }}]\n",
                 password.display(),
                 address.ip(),
@@ -114,6 +118,10 @@ impl Site {
         }
         text.push_str(policies);
         self.write_config(&text);
+        if *known {
+            let lines: String = pins.iter().map(|(name, pin)| format!("{name} {pin}\n")).collect();
+            self.write_own("known_ilos", &lines);
+        }
     }
 
     /// Puts this text where the program looks for its configuration.

@@ -57,6 +57,119 @@ fn a_certificate_that_changes_ends_all_requests_on_new_connections() {
 }
 
 #[test]
+fn an_ilo_that_nobody_knows_gets_no_request_until_its_certificate_is_taken_down() {
+    let site = Site::of(&["r1", "r2"]);
+    let mut config = site.config();
+    config.known = true;
+    site.write(&config);
+    std::fs::remove_file(site.path("known_ilos")).unwrap();
+    let ended = site.ask(&["check"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(ended.err.contains("known_ilos has no line for r1 of group `rack-r1`"), "{}", ended.err);
+    let daemon = site.daemon();
+    for told in daemon.hears_more("ilo.unreachable", 1) {
+        let (ilo, detail) = (told["ilo"].as_str().unwrap(), told["detail"].as_str().unwrap());
+        assert_eq!(told["cause"], "tls");
+        assert!(detail.contains(&format!("`ilo-reaper trust {ilo} --write`")), "{detail}");
+    }
+
+    let ended = site.ask(&["trust"]);
+    let lines = ["r1", "r2"].map(|ilo| format!("+{ilo} {}", site.front(ilo).fingerprint()));
+    assert_eq!((ended.code, &ended.out), (Some(1), &lines.join("\n")), "{}", ended.err);
+    assert!(site.requests_to("r1").is_empty() && site.requests_to("r2").is_empty());
+    assert_eq!(site.ask(&["trust", "r1", "--write"]).code, Some(0));
+    assert_eq!(site.ask(&["trust", "r1"]).code, Some(0));
+    let ended = site.ask(&["trust"]);
+    assert!(ended.code == Some(1) && ended.out.starts_with(" r1 ") && ended.out.ends_with(&lines[1]), "{}", ended.out);
+    assert!(site.requests_to("r1").is_empty());
+
+    daemon.signal("HUP", 1);
+    daemon.visits("r1", 1);
+    daemon.stop();
+    assert!(site.requests_to("r2").is_empty());
+}
+
+#[test]
+fn a_known_certificate_that_changes_ends_all_requests_until_the_new_one_is_taken_down() {
+    let site = Site::of(&["r1"]);
+    let mut config = site.config();
+    config.known = true;
+    site.write(&config);
+    let old = site.front("r1").fingerprint();
+    let daemon = site.daemon();
+    daemon.visits("r1", 1);
+    site.front("r1").replace_certificate(Certificate::factory("OTHER").unwrap()).unwrap();
+    let new = site.front("r1").fingerprint();
+    site.fault("r1", &Method::GET, FaultKind::LoseReply);
+    let told = daemon.hears("ilo.certificate_changed");
+    assert_eq!((&told["pinned_in"], &told["found"]), (&"known_ilos".into(), &new.as_str().into()));
+    assert!(told["message"].as_str().is_some_and(|text| text.contains("ilo-reaper trust r1 --write")), "{told}");
+    let asked = site.requests_to("r1").len();
+
+    let ended = site.ask(&["trust"]);
+    assert_eq!((ended.code, ended.out), (Some(1), format!("-r1 {old}\n+r1 {new}")));
+    let ended = site.ask(&["trust", "--write", "--json"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let document: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    let row = &document["ilos"][0];
+    assert_eq!(
+        (&document["written"], &row["news"], &row["needs_legacy"]),
+        (&1.into(), &"changed".into(), &false.into())
+    );
+    assert_eq!((&row["known"], &row["found"]), (&old.into(), &new.into()));
+    assert_eq!(site.requests_to("r1").len(), asked);
+    daemon.signal("HUP", 1);
+    daemon.visits("r1", 1);
+    daemon.stop();
+    let lines = std::fs::read_to_string(site.path("known_ilos")).unwrap();
+    assert!(lines.contains("  # since 2"), "{lines}");
+}
+
+#[test]
+fn a_pin_that_changes_closes_what_it_had_opened() {
+    let site = Site::of(&["r1", "r2"]);
+    for known in [false, true] {
+        let mut config = site.config();
+        config.known = known;
+        site.write(&config);
+        let daemon = site.daemon();
+        daemon.visits("r1", 1);
+        // The connection that is open shows nothing any more; only a handshake could.
+        config.pins.insert(String::from("r1"), site.front("r2").fingerprint());
+        site.write(&config);
+        daemon.signal("HUP", 1);
+        daemon.hears("ilo.certificate_changed");
+        let asked = site.requests_to("r1").len();
+        daemon.visits("r2", 3);
+        daemon.stop();
+        assert_eq!(site.requests_to("r1").len(), asked, "not even a log-out");
+    }
+}
+
+#[test]
+fn trust_tells_whom_it_could_not_reach() {
+    let site = Site::of(&["r1", "r2"]);
+    let mut config = site.config();
+    config.known = true;
+    site.write(&config);
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+    let gone = nobody.local_addr().unwrap().port();
+    drop(nobody);
+    let text = std::fs::read_to_string(site.config_path()).unwrap();
+    site.write_config(&text.replace(&format!("port: {}", site.front("r2").address().port()), &format!("port: {gone}")));
+    for args in [&["trust"][..], &["trust", "--write"], &["trust", "r2", "--json"]] {
+        let ended = site.ask(args);
+        assert_eq!(ended.code, Some(1), "{args:?}");
+        assert!(ended.err.contains("cannot fetch the certificate of r2") != args.contains(&"--json"), "{}", ended.err);
+    }
+    site.write(&site.config());
+    assert_eq!(site.ask(&["trust", "r1"]).code, Some(0));
+    let ended = site.ask(&["trust"]);
+    assert!(ended.code == Some(1) && ended.err.contains("no group has `tls: known`"), "{}", ended.err);
+    assert_eq!(site.ask(&["trust", "r3"]).code, Some(2));
+}
+
+#[test]
 fn no_redirect_is_followed() {
     for status in [StatusCode::TEMPORARY_REDIRECT, StatusCode::PERMANENT_REDIRECT, StatusCode::FOUND] {
         for method in [Method::GET, Method::POST, Method::DELETE] {

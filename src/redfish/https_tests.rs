@@ -1,0 +1,406 @@
+//! Both adapters against a server that does as it is told, over real sockets.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{HandshakeKind, ServerConfig, ServerConnection, StreamOwned};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::*;
+use crate::settings::{IloName, Roots};
+
+const PATIENCE: Patience = Patience { connect: Duration::from_secs(5), total: Duration::from_secs(15) };
+
+/// What a server does with a request on a connection.
+#[derive(Clone, Copy)]
+enum Act {
+    Answer,
+    /// Reads it, and closes the connection.
+    Vanish,
+    /// Answers and closes the connection, without a word about that.
+    AnswerAndLeave,
+}
+use Act::{Answer, AnswerAndLeave, Vanish};
+
+/// A server. What happens at it is told in order: `1 full`, `1 GET /`, `1 closed`.
+struct Server {
+    port: u16,
+    told: UnboundedReceiver<String>,
+}
+
+/// A certificate and the key that is used with it.
+#[derive(Clone, Debug)]
+struct Identity(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for Identity {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+impl Identity {
+    fn new(certificate: &rcgen::Certificate, key: &KeyPair) -> Self {
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let key = rustls::crypto::ring::sign::any_supported_type(&key).expect("a key");
+        Self(Arc::new(CertifiedKey::new(vec![certificate.der().clone()], key)))
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.0.cert[0])
+    }
+}
+
+fn key() -> KeyPair {
+    KeyPair::generate().expect("a key")
+}
+
+/// A certificate like that of an iLO.
+fn own() -> Identity {
+    let key = key();
+    let params = CertificateParams::new([String::from("ILOTEST")]).expect("a name");
+    Identity::new(&params.self_signed(&key).expect("signed"), &key)
+}
+
+impl Server {
+    /// Serves one connection after the other as the script says, and then none.
+    fn start<const N: usize>(identity: &Identity, script: [&[Act]; N]) -> Self {
+        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(identity.clone()));
+        let config = Arc::new(config);
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let port = listener.local_addr().expect("bound").port();
+        let (teller, told) = unbounded_channel();
+        let script: VecDeque<Vec<Act>> = script.iter().map(|acts| acts.to_vec()).collect();
+        thread::spawn(move || {
+            for (number, acts) in (1..).zip(script) {
+                let Ok((socket, _)) = listener.accept() else { return };
+                let (config, teller) = (Arc::clone(&config), teller.clone());
+                thread::spawn(move || {
+                    let ended = serve(number, socket, config, &acts, &teller);
+                    let _gone = teller.send(format!("{number} {}", if ended.is_ok() { "closed" } else { "cut" }));
+                });
+            }
+        });
+        Self { port, told }
+    }
+
+    fn peer(&self, trust: Trust, legacy: bool) -> Peer {
+        let authority = Authority { host: String::from("127.0.0.1"), port: self.port };
+        Peer { name: IloName::new("r1"), authority, trust, legacy }
+    }
+
+    async fn told(&mut self, expected: &[&str]) {
+        for (number, expected) in expected.iter().enumerate() {
+            let told = tokio::time::timeout(Duration::from_secs(20), self.told.recv()).await;
+            assert_eq!(told.ok().flatten().as_deref(), Some(*expected), "{number}");
+        }
+    }
+
+    fn tells_no_more(&mut self) {
+        assert_eq!(self.told.try_recv().ok(), None);
+    }
+}
+
+fn serve(
+    number: usize,
+    socket: TcpStream,
+    config: Arc<ServerConfig>,
+    acts: &[Act],
+    teller: &UnboundedSender<String>,
+) -> io::Result<()> {
+    let mut connection = ServerConnection::new(config).map_err(io::Error::other)?;
+    let mut socket = socket;
+    while connection.is_handshaking() {
+        connection.complete_io(&mut socket)?;
+    }
+    // In TLS 1.3 the client's refusal comes after what we take for the end.
+    let kind = if connection.handshake_kind() == Some(HandshakeKind::Resumed) { "resumed" } else { "full" };
+    let mut stream = BufReader::new(StreamOwned::new(connection, socket));
+    if stream.fill_buf()?.is_empty() {
+        return Ok(());
+    }
+    let _told = teller.send(format!("{number} {kind}"));
+    for act in acts {
+        let Ok(Some(line)) = request(&mut stream) else { return Ok(()) };
+        let _told = teller.send(format!("{number} {line}"));
+        if matches!(act, Vanish) {
+            return Ok(());
+        }
+        stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")?;
+        stream.get_mut().flush()?;
+        if matches!(act, AnswerAndLeave) {
+            return Ok(());
+        }
+    }
+    let _end = stream.read(&mut [0]);
+    Ok(())
+}
+
+/// Reads a whole request; its first line without the version.
+fn request(stream: &mut impl BufRead) -> io::Result<Option<String>> {
+    let (mut first, mut length) = (String::new(), 0);
+    if stream.read_line(&mut first)? == 0 {
+        return Ok(None);
+    }
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line)?;
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().map_err(io::Error::other)?;
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    stream.read_exact(&mut vec![0; length])?;
+    Ok(Some(first.trim_end().trim_end_matches(" HTTP/1.1").to_owned()))
+}
+
+fn adapters() -> impl Iterator<Item = bool> {
+    [false, true].into_iter().filter(|legacy| !legacy || cfg!(feature = "legacy-tls"))
+}
+
+async fn ask(https: &Https, peer: &Peer, method: Method, path: &str) -> Result<Bytes, ExchangeError> {
+    let body = if method == Method::POST { Bytes::from_static(b"{\"Password\":\"x\"}") } else { Bytes::new() };
+    let request = Request::builder().method(method).uri(path).body(body).expect("a request");
+    https.exchange(peer, request, PATIENCE).await.map(|answer| answer.into_body())
+}
+
+fn tls_failure(asked: Result<Bytes, ExchangeError>) -> String {
+    match asked {
+        Err(ExchangeError::Failed(Cause::Tls, detail)) => detail,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn one_connection_is_kept_whatever_each_exchange_may_wait_for() {
+    for legacy in adapters() {
+        let identity = own();
+        let mut server = Server::start(&identity, [&[Answer; 3]]);
+        let (https, peer) = (Https::new(), server.peer(Trust::Pin(identity.fingerprint()), legacy));
+        assert_eq!(ask(&https, &peer, Method::GET, "/a").await, Ok(Bytes::from_static(b"{}")));
+        let swift = Patience { connect: Duration::from_secs(1), ..PATIENCE };
+        let request = Request::get("/b").body(Bytes::new()).expect("a request");
+        assert!(https.clone().exchange(&peer, request, swift).await.is_ok());
+        server.told(&["1 full", "1 GET /a", "1 GET /b"]).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_lost_on_a_kept_connection_is_never_sent_again() {
+    for legacy in adapters() {
+        for method in [Method::POST, Method::DELETE, Method::GET] {
+            let identity = own();
+            let mut server = Server::start(&identity, [&[Answer, Vanish], &[Answer, Vanish], &[Answer]]);
+            let (https, peer) = (Https::new(), server.peer(Trust::Pin(identity.fingerprint()), legacy));
+            assert!(ask(&https, &peer, Method::GET, "/a").await.is_ok());
+            let lost = ask(&https, &peer, method.clone(), "/b").await;
+            assert!(matches!(lost, Err(ExchangeError::Failed(Cause::Refused, _))), "{lost:?}");
+            assert!(ask(&https, &peer, Method::GET, "/c").await.is_ok());
+            let again = format!("1 {method} /b");
+            let kind = if legacy { "2 full" } else { "2 resumed" };
+            server.told(&["1 full", "1 GET /a", &again, "1 closed", kind, "2 GET /c"]).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_lost_on_a_new_connection_is_never_sent_again() {
+    for legacy in adapters() {
+        for method in [Method::POST, Method::DELETE] {
+            let identity = own();
+            let mut server = Server::start(&identity, [&[Vanish], &[Answer]]);
+            let (https, peer) = (Https::new(), server.peer(Trust::Pin(identity.fingerprint()), legacy));
+            assert!(ask(&https, &peer, method.clone(), "/b").await.is_err());
+            server.told(&["1 full", &format!("1 {method} /b"), "1 closed"]).await;
+            server.tells_no_more();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_ended_while_it_was_kept_carries_nothing() {
+    for legacy in adapters() {
+        let identity = own();
+        let mut server = Server::start(&identity, [&[AnswerAndLeave], &[Answer], &[Answer]]);
+        let (https, peer) = (Https::new(), server.peer(Trust::Pin(identity.fingerprint()), legacy));
+        assert!(ask(&https, &peer, Method::GET, "/a").await.is_ok());
+        server.told(&["1 full", "1 GET /a", "1 closed"]).await;
+        // Whether we hear of the end in time is chance; a second sending is not.
+        let sent = ask(&https, &peer, Method::POST, "/b").await;
+        if sent.is_ok() {
+            server.told(&[if legacy { "2 full" } else { "2 resumed" }, "2 POST /b"]).await;
+        }
+        server.tells_no_more();
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_pin_sends_nothing_and_a_right_one_afterwards_begins_anew() {
+    for legacy in adapters() {
+        let (identity, other) = (own(), own().fingerprint());
+        let mut server = Server::start(&identity, [&[Answer; 2], &[], &[Answer]]);
+        let (https, found) = (Https::new(), identity.fingerprint());
+        let peer = server.peer(Trust::Pin(found), legacy);
+        assert!(ask(&https, &peer, Method::GET, "/a").await.is_ok());
+        server.told(&["1 full", "1 GET /a"]).await;
+        let wrong = Peer { trust: Trust::Known(other, None), ..peer.clone() };
+        let refused = ask(&https, &wrong, Method::POST, "/b").await;
+        assert_eq!(refused, Err(ExchangeError::CertificateChanged { expected: other, found }));
+        // The kept connection is closed, too, before or after the second is refused.
+        let mut ends = [server.told.recv().await, server.told.recv().await].map(Option::unwrap_or_default);
+        ends.sort();
+        assert_eq!(ends, ["1 closed", "2 cut"]);
+        assert!(ask(&https, &peer, Method::GET, "/c").await.is_ok());
+        server.told(&["3 full", "3 GET /c"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_trust_that_the_configuration_changes_closes_what_it_had_opened_at_once() {
+    for legacy in adapters() {
+        let identity = own();
+        let mut server = Server::start(&identity, [&[Answer; 2], &[Answer; 2]]);
+        let https = Https::new();
+        let peer = server.peer(Trust::Pin(identity.fingerprint()), legacy);
+        https.settle(vec![peer.clone()]);
+        assert!(ask(&https, &peer, Method::GET, "/a").await.is_ok());
+        https.settle(vec![peer.clone()]);
+        assert!(ask(&https, &peer, Method::GET, "/b").await.is_ok());
+        server.told(&["1 full", "1 GET /a", "1 GET /b"]).await;
+
+        let anew = Peer { trust: Trust::Known(identity.fingerprint(), None), ..peer.clone() };
+        https.settle(vec![anew.clone()]);
+        server.told(&["1 closed"]).await;
+        let late = tls_failure(ask(&https, &peer, Method::DELETE, "/c").await);
+        assert!(late.contains("the configuration changed whom to trust there"), "{late}");
+        assert!(ask(&https, &anew, Method::GET, "/d").await.is_ok());
+        server.told(&["2 full", "2 GET /d"]).await;
+        https.settle(Vec::new());
+        server.told(&["2 closed"]).await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_shows_a_certificate_without_its_key_gets_nothing() {
+    for legacy in adapters() {
+        let key = key();
+        let stolen = CertificateParams::new([String::from("ILOTEST")]).expect("a name");
+        let thief = Identity::new(&stolen.self_signed(&key).expect("signed"), &self::key());
+        let mut server = Server::start(&thief, [&[Answer], &[Answer]]);
+        let peer = server.peer(Trust::Pin(thief.fingerprint()), legacy);
+        tls_failure(ask(&Https::new(), &peer, Method::POST, "/a").await);
+        server.told(&["1 cut"]).await;
+        assert!(Https::new().look(&peer, PATIENCE.connect).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_look_sends_nothing() {
+    for legacy in adapters() {
+        let identity = own();
+        let mut server = Server::start(&identity, [&[Answer]]);
+        let shown = Https::new().look(&server.peer(Trust::Unknown, legacy), PATIENCE.connect).await;
+        assert_eq!(shown, Ok(Shown { fingerprint: identity.fingerprint(), needs_legacy: legacy }));
+        server.told(&["1 cut"]).await;
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_ilo_is_not_even_connected_to() {
+    for legacy in adapters() {
+        let mut server = Server::start(&own(), [&[Answer]]);
+        let peer = server.peer(Trust::Unknown, legacy);
+        let detail = tls_failure(ask(&Https::new(), &peer, Method::GET, "/a").await);
+        assert!(detail.contains("`ilo-reaper trust r1 --write`"), "{detail}");
+        server.tells_no_more();
+    }
+}
+
+#[tokio::test]
+async fn who_says_nothing_is_not_waited_for() {
+    for legacy in adapters() {
+        let silent = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let authority = Authority { host: String::from("127.0.0.1"), port: silent.local_addr().expect("bound").port() };
+        let peer = Peer { name: IloName::new("r1"), authority, trust: Trust::Insecure, legacy };
+        let patience = Patience { connect: Duration::from_millis(50), ..PATIENCE };
+        let request = Request::get("/").body(Bytes::new()).expect("a request");
+        let waited = Https::new().exchange(&peer, request, patience).await;
+        let Err(ExchangeError::Failed(Cause::Timeout, detail)) = waited else { panic!("{waited:?}") };
+        assert!(detail.contains("no connection within 0.05 s"), "{detail}");
+    }
+}
+
+/// An authority of a name, and a certificate by it with that name, good until this year.
+fn signed(authority: &str, name: &str, until: i32) -> (Arc<Roots>, Identity) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, authority);
+    let authority = CertifiedIssuer::self_signed(params, key()).expect("signed");
+    let key = key();
+    let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+    params.not_after = date_time_ymd(until, 1, 1);
+    let identity = Identity::new(&params.signed_by(&key, &authority).expect("signed"), &key);
+    (roots(authority.der()), identity)
+}
+
+fn roots(der: &[u8]) -> Arc<Roots> {
+    Arc::new(Roots { from: String::from("ca.pem"), certificates: vec![der.to_vec()], digest: Fingerprint::of(der) })
+}
+
+#[tokio::test]
+async fn an_authority_vouches_for_names_and_dates() {
+    let (good_roots, good) = signed("ours", "127.0.0.1", 2099);
+    let (other_roots, _) = signed("theirs", "127.0.0.1", 2099);
+    let (namesake, _) = signed("ours", "127.0.0.1", 2099);
+    let (of_named, named) = signed("ours", "ilo-2.example.net", 2099);
+    let (of_old, old) = signed("ours", "127.0.0.1", 2020);
+    for legacy in adapters() {
+        for (roots, identity, expected) in [
+            (&good_roots, &good, None),
+            (&other_roots, &good, Some("none of the trusted authorities signed its certificate")),
+            (&namesake, &good, Some("authorit")),
+            (&of_named, &named, Some("its certificate is for other names than 127.0.0.1")),
+            (&of_old, &old, Some("its certificate is not good today")),
+        ] {
+            let mut server = Server::start(identity, [&[Answer]]);
+            let peer = server.peer(Trust::Roots(Arc::clone(roots)), legacy);
+            let asked = ask(&Https::new(), &peer, Method::GET, "/a").await;
+            let Some(expected) = expected else {
+                assert!(asked.is_ok(), "{asked:?}");
+                server.told(&["1 full", "1 GET /a"]).await;
+                continue;
+            };
+            let detail = tls_failure(asked);
+            assert!(detail.contains(expected) && detail.contains("`ilo-reaper trust r1 --write`"), "{detail}");
+            server.told(&["1 cut"]).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_its_own_authority_is_to_be_pinned() {
+    let key = key();
+    let mut params = CertificateParams::new([String::from("127.0.0.1")]).expect("a name");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let certificate = params.self_signed(&key).expect("signed");
+    let identity = Identity::new(&certificate, &key);
+    let server = Server::start(&identity, [&[Answer]]);
+    let peer = server.peer(Trust::Roots(roots(certificate.der())), false);
+    let detail = tls_failure(ask(&Https::new(), &peer, Method::GET, "/a").await);
+    assert!(detail.contains("signed itself as an authority") && detail.contains("tls: known"), "{detail}");
+}
