@@ -345,6 +345,23 @@ async fn who_says_nothing_is_not_waited_for() {
     }
 }
 
+#[tokio::test]
+async fn who_hangs_up_on_new_tls_may_be_old() {
+    let rude = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let authority = Authority { host: String::from("127.0.0.1"), port: rude.local_addr().expect("bound").port() };
+    thread::spawn(move || {
+        while let Ok((mut socket, _)) = rude.accept() {
+            let _hello = socket.read(&mut [0; 4096]);
+        }
+    });
+    let trust = Trust::Known(Fingerprint([1; 32]), None);
+    for legacy in adapters() {
+        let peer = Peer { name: IloName::new("r1"), authority: authority.clone(), trust: trust.clone(), legacy };
+        let detail = tls_failure(ask(&Https::new(), &peer, Method::GET, "/a").await);
+        assert_eq!(detail.contains("`tls: { trust: known, legacy: true }`"), !legacy, "{detail}");
+    }
+}
+
 /// An authority of a name, and a certificate by it with that name, good until this year.
 fn signed(authority: &str, name: &str, until: i32) -> (Arc<Roots>, Identity) {
     let mut params = CertificateParams::default();
