@@ -28,7 +28,7 @@ pub(super) enum What {
     Sweep(Sweep),
     /// Who is on, and which rule would let them go; deletes nothing
     List(List),
-    /// Fetches the fingerprints of certificates, and shows where known_ilos has others
+    /// Fetches the fingerprints of certificates, and shows which are new or changed
     Trust(Trust),
     /// Reads the configuration and tells every mistake
     Check {
@@ -66,7 +66,7 @@ pub(super) struct List {
 pub(super) struct Trust {
     #[command(flatten)]
     pub(super) list: List,
-    /// Writes what was found into known_ilos
+    /// Writes them down where `tls: known` looks for them
     #[arg(long)]
     pub(super) write: bool,
 }

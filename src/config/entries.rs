@@ -19,7 +19,7 @@ pub(super) const ILO: [&str; 4] = ["name", "address", "port", "policy"];
 /// What groups and iLOs may refer to.
 pub(super) struct Known<'a> {
     pub(super) policies: BTreeMap<String, Arc<Policy>>,
-    pub(super) known_ilos: KnownIlos,
+    pub(super) certificates: KnownIlos,
     pub(super) surroundings: &'a Surroundings,
 }
 

@@ -60,7 +60,7 @@ impl<'a> Fleet<'a> {
         let mut unknown = Vec::new();
         for ((host, own_policy), credential) in members.into_iter().zip(credentials) {
             let name = IloName::new(&host.name);
-            let trust = tls.anchor.of(&name, &self.known.known_ilos);
+            let trust = tls.anchor.of(&name, &self.known.certificates);
             if trust == Trust::Unknown {
                 unknown.push(name.clone());
             }
@@ -81,7 +81,7 @@ impl<'a> Fleet<'a> {
 
     /// What must be said of the fleet as a whole, once all groups are read.
     pub(super) fn look_around(&mut self) {
-        let strangers = self.known.known_ilos.strangers(|name| self.roll.has(name));
+        let strangers = self.known.certificates.strangers(|name| self.roll.has(name));
         self.warnings.extend(strangers);
     }
 
@@ -93,7 +93,7 @@ impl<'a> Fleet<'a> {
         let text = format!(
             "{} has no line for {} of group `{group}`, so nothing is sent there; `ilo-reaper trust --write` takes \
              certificates down",
-            self.known.known_ilos.path().display(),
+            self.known.certificates.path().display(),
             some_names(unknown)
         );
         self.warnings.push(Warning { text });

@@ -69,8 +69,8 @@ fn understand(sources: &[Source], surroundings: &Surroundings) -> Result<Loaded,
     let notes = Notes::default();
     let tree = merge::merge(sources, &notes)?;
     let main_file = sources.first().map_or(Path::new(""), |main| &main.path);
-    let known_ilos = KnownIlos::noted(main_file, surroundings, &notes);
-    let loaded = read(&At::top(&tree, &notes), known_ilos, surroundings);
+    let certificates = KnownIlos::noted(main_file, surroundings, &notes);
+    let loaded = read(&At::top(&tree, &notes), certificates, surroundings);
     let mistakes = notes.told(sources);
     match loaded {
         Some(loaded) if mistakes.is_empty() => Ok(loaded),
@@ -79,11 +79,11 @@ fn understand(sources: &[Source], surroundings: &Surroundings) -> Result<Loaded,
 }
 
 /// Reads the whole tree; `None` only where it is no mapping.
-fn read(top: &At<'_>, known_ilos: KnownIlos, surroundings: &Surroundings) -> Option<Loaded> {
+fn read(top: &At<'_>, certificates: KnownIlos, surroundings: &Surroundings) -> Option<Loaded> {
     let fields = top.fields(&TOP)?;
     let mode = fields.read("mode", |at| at.word(&MODES)).unwrap_or(Mode::Observe);
     let policies = rules::policies(fields.get("policies").as_ref());
-    let mut fleet = Fleet::new(Known { policies, known_ilos, surroundings }, mode);
+    let mut fleet = Fleet::new(Known { policies, certificates, surroundings }, mode);
     match fields.get("fleet") {
         None => top.wrong("there is no `fleet`; it names the groups of iLOs"),
         Some(at) => {

@@ -106,15 +106,9 @@ impl Authorities {
         if !path.starts_with('/') {
             return at.none(format!("{} is not the absolute path of a file", at.shown()));
         }
-        let roots = match self.of_files.get(Path::new(path)) {
-            Some(known) => known.clone(),
-            None => {
-                let roots = authorities(at, path, surroundings).map(Arc::new);
-                self.of_files.insert(PathBuf::from(path), roots.clone());
-                roots
-            }
-        };
-        roots.map(Trust::Roots).map(Anchor::Same)
+        let read = || authorities(at, path, surroundings).map(Arc::new);
+        let roots = self.of_files.entry(PathBuf::from(path)).or_insert_with(read);
+        roots.clone().map(Trust::Roots).map(Anchor::Same)
     }
 }
 

@@ -154,13 +154,11 @@ impl Transport for Https {
                 Way::Legacy(way) => way.exchange(peer, request, patience.connect).await,
             }
         };
-        match tokio::time::timeout(patience.total, exchange).await {
-            Ok(answered) => answered.map_err(|failure| failure.told(peer)),
-            Err(_) => {
-                let detail = format!("no whole answer within {} s", patience.total.as_secs_f32());
-                Err(ExchangeError::Failed(Cause::Timeout, detail))
-            }
-        }
+        let answered = tokio::time::timeout(patience.total, exchange).await.unwrap_or_else(|_| {
+            let detail = format!("no whole answer within {} s", patience.total.as_secs_f32());
+            Err(Failure::new(Cause::Timeout, detail))
+        });
+        answered.map_err(|failure| failure.told(peer))
     }
 
     fn settle(&self, peers: Vec<Peer>) {
@@ -199,5 +197,4 @@ impl Body {
 }
 
 #[cfg(test)]
-#[path = "https_tests.rs"]
 mod tests;

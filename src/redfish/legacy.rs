@@ -30,7 +30,7 @@ use crate::event::Cause;
 use crate::settings::{Fingerprint, Roots, Trust};
 
 /// Every cipher that openssl has, but those without a certificate and those without encryption. Level 0 is no floor:
-/// SHA-1 in signatures and keys of 1024 bits are below every other (SSL_CTX_set_security_level(3)).
+/// SHA-1 in signatures and keys of 1024 bits are below every other (`SSL_CTX_set_security_level(3)`).
 const CIPHERS: &str = "DEFAULT:!aNULL:!eNULL:@SECLEVEL=0";
 
 // openssl's numbers, by its own names (x509_vfy.h).
@@ -313,7 +313,7 @@ fn of_handshake(error: &openssl::ssl::Error, judged: X509VerifyResult) -> Failur
         _ => Some(Fault::Unsigned),
     };
     let why = if fault.is_some() { format!(" ({})", judged.error_string()) } else { String::new() };
-    let first = error.ssl_error().and_then(|stack| stack.errors().first().and_then(|error| error.reason()));
+    let first = error.ssl_error().and_then(|stack| stack.errors().first().and_then(openssl::error::Error::reason));
     Failure::of_handshake(fault, &format!("{}{why}", first.unwrap_or("the connection ended in the handshake")))
 }
 

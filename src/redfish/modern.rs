@@ -134,13 +134,11 @@ where
         let connecting = self.0.call(to);
         let patience = CONNECT.try_with(|connect| *connect).unwrap_or(CONNECT_UNWATCHED);
         Box::pin(async move {
-            match tokio::time::timeout(patience, connecting).await {
-                Ok(connected) => connected.map_err(Into::into),
-                Err(_) => {
-                    let detail = format!("no connection within {} s", patience.as_secs_f32());
-                    Err(io::Error::new(io::ErrorKind::TimedOut, detail).into())
-                }
-            }
+            let Ok(connected) = tokio::time::timeout(patience, connecting).await else {
+                let detail = format!("no connection within {} s", patience.as_secs_f32());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, detail).into());
+            };
+            connected.map_err(Into::into)
         })
     }
 }

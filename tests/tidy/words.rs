@@ -10,11 +10,16 @@ struct Home {
     tests_too: bool,
 }
 
-const HOMES: [Home; 5] = [
+const HOMES: [Home; 10] = [
     Home { library: "serde_yaml", folders: &["src/config"], tests_too: false },
     Home { library: "rusqlite", folders: &["src/state"], tests_too: false },
     Home { library: "reqwest", folders: &["src/redfish"], tests_too: false },
     Home { library: "rustls", folders: &["src/redfish"], tests_too: false },
+    Home { library: "rustls_native_certs", folders: &["src/redfish"], tests_too: false },
+    Home { library: "hyper", folders: &["src/redfish"], tests_too: false },
+    Home { library: "hyper_util", folders: &["src/redfish"], tests_too: false },
+    Home { library: "openssl", folders: &["src/redfish/legacy"], tests_too: false },
+    Home { library: "tokio_openssl", folders: &["src/redfish/legacy"], tests_too: false },
     Home { library: "ilo_sim", folders: &["src/cli/demo"], tests_too: true },
 ];
 
@@ -173,6 +178,8 @@ mod tests {
             ("src/fleet/mod.rs", "use reqwest::Client;"),
             ("src/config/tls.rs", "use rustls::RootCertStore;"),
             ("src/cli/mod.rs", "use ilo_sim::Ilo;"),
+            ("src/redfish/https.rs", "use openssl::ssl::Ssl;"),
+            ("src/fleet/mod.rs", "use hyper::Error;"),
         ] {
             assert_eq!(lines(check_homes, path, &format!("\n{bad}\n")), [2], "{path}: {bad}");
         }
@@ -180,6 +187,7 @@ mod tests {
             ("src/config/mod.rs", "use serde_yaml::Value;"),
             ("src/state.rs", "use rusqlite::Connection;"),
             ("src/redfish/tls.rs", "use rustls::ClientConfig; use tokio_rustls::x;"),
+            ("src/redfish/legacy.rs", "use openssl::ssl::Ssl; use hyper::Error;"),
             ("src/cli/demo.rs", "use ilo_sim::Ilo;"),
             ("src/visit.rs", "// reqwest is not here\n#[cfg(test)]\nmod tests {\n    use ilo_sim::Ilo;\n}\n"),
         ] {

@@ -69,8 +69,8 @@ fn without_the_file_nobody_is_known_and_that_is_no_mistake() {
 
 #[test]
 fn lines_for_nobody_are_warned_of() {
-    let lines: String = (1..8).map(|number| format!("old-{number} {}\n", digits("0a"))).collect();
-    let warnings = desk(&lines).load().expect("good").warnings;
+    let lines: Vec<String> = (1..8).map(|number| format!("old-{number} {}\n", digits("0a"))).collect();
+    let warnings = desk(&lines.concat()).load().expect("good").warnings;
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     assert!(warnings[1].text.contains("old-1, old-2, old-3 and 4 more"), "{}", warnings[1]);
 }

@@ -119,8 +119,8 @@ impl Site {
         text.push_str(policies);
         self.write_config(&text);
         if *known {
-            let lines: String = pins.iter().map(|(name, pin)| format!("{name} {pin}\n")).collect();
-            self.write_own("known_ilos", &lines);
+            let lines: Vec<String> = pins.iter().map(|(name, pin)| format!("{name} {pin}\n")).collect();
+            self.write_own("known_ilos", &lines.concat());
         }
     }
 
