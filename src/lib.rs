@@ -36,6 +36,8 @@
 //! - `policy` never awaits, reads no clock and knows no chance: everything comes in as an argument.
 //! - Nothing deletes but `visit`, and it can only delete a `policy::Doomed`, which only a plan makes.
 //! - In mode `observe` no value exists that could delete somebody else's session (`visit::Armed`).
+//! - No byte of ours goes to a peer that did not prove, inside the handshake, to be the one whom the configuration
+//!   trusts; `tls: insecure` is the named exception.
 //! - No path of a DELETE comes from an iLO: it is built from the collection and an id of plain characters.
 //! - No login and no DELETE is sent twice, by us or by a library.
 //! - The loop waits for no log and no disk.

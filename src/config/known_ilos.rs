@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -25,14 +25,15 @@ const FILE_BYTES_MAX: usize = 32 << 20;
 const MODE: u32 = 0o644;
 /// Stands before the time in the comment of a line.
 const SINCE: &str = "since ";
-const HEADER: &str = "# The certificates of iLOs: NAME sha256:HEX. `ilo-reaper trust --write` takes them down.\n";
+const HEADER: &str = "# The certificates of iLOs: NAME sha256:HEX. `ilo-reaper trust --write` takes them down.";
 
 /// The file `known_ilos`, and what its lines say.
 #[derive(Clone, Debug, Default)]
 pub struct KnownIlos {
     path: PathBuf,
-    text: String,
-    /// By name without case, as in the fleet.
+    /// As they are written.
+    written: Vec<String>,
+    /// What they say, by name without case, as in the fleet.
     lines: BTreeMap<String, Line>,
 }
 
@@ -63,7 +64,7 @@ impl KnownIlos {
             return known;
         }
         match read(&known.path, Reading::Open, FILE_BYTES_MAX, surroundings).map(String::from_utf8) {
-            Ok(Ok(text)) => known.text = text,
+            Ok(Ok(text)) => known.written = text.lines().map(str::to_owned).collect(),
             Ok(Err(_)) => wrong(String::from("holds bytes that are not UTF-8 text")),
             Err(why) => wrong(why),
         }
@@ -72,7 +73,7 @@ impl KnownIlos {
     }
 
     fn take_lines(&mut self, notes: &Notes) {
-        for (index, written) in self.text.lines().enumerate() {
+        for (index, written) in self.written.iter().enumerate() {
             let spot = |word: &str| {
                 // A word of the line lies inside of it.
                 let before = word.as_ptr().addr().saturating_sub(written.as_ptr().addr());
@@ -124,22 +125,15 @@ impl KnownIlos {
     /// Takes down the certificate of an iLO, in the place of what stood there for it.
     pub fn take_down(&mut self, ilo: &IloName, fingerprint: Fingerprint, now: Timestamp) {
         let written = format!("{ilo} {fingerprint}  # {SINCE}{now}");
-        let mut lines: Vec<&str> = self.text.lines().collect();
-        let index = match self.lines.get(&ilo.as_str().to_lowercase()) {
-            Some(line) => line.index,
-            None => lines.len(),
-        };
-        match lines.get_mut(index) {
-            Some(line) => *line = &written,
-            None => lines.push(&written),
+        if self.written.is_empty() {
+            self.written.push(HEADER.to_owned());
         }
-        let mut text = if self.text.is_empty() { String::from(HEADER) } else { String::new() };
-        let index = if self.text.is_empty() { 1 } else { index };
-        for line in lines {
-            text.push_str(line);
-            text.push('\n');
+        let known = self.lines.get(&ilo.as_str().to_lowercase());
+        let index = known.map_or(self.written.len(), |line| line.index);
+        match self.written.get_mut(index) {
+            Some(line) => *line = written,
+            None => self.written.push(written),
         }
-        self.text = text;
         let line = Line { name: ilo.to_string(), fingerprint, since: Some(now), index };
         self.lines.insert(ilo.as_str().to_lowercase(), line);
     }
@@ -152,8 +146,11 @@ impl KnownIlos {
         directory(folder, surroundings)
             .map_err(|why| io::Error::new(ErrorKind::PermissionDenied, format!("{} {why}", folder.display())))?;
         let new = folder.join(format!(".{FILE}.new"));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(&new)?;
-        file.write_all(self.text.as_bytes())?;
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(&new)?;
+        let mut text = BufWriter::new(&file);
+        self.written.iter().try_for_each(|line| writeln!(text, "{line}"))?;
+        text.flush()?;
+        drop(text);
         file.set_permissions(Permissions::from_mode(MODE))?;
         file.sync_all()?;
         fs::rename(&new, &path)?;

@@ -34,7 +34,8 @@ impl Modern {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
-            // A login or a DELETE must not be sent twice.
+            // A login or a DELETE must not be sent twice. Beneath this, hyper takes another connection only for a request
+            // of which it has written nothing.
             .retry(reqwest::retry::never())
             .no_proxy()
             .referer(false)
