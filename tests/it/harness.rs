@@ -57,6 +57,8 @@ pub(crate) struct Sky {
     after: Arc<Mutex<Option<AnswerHook>>>,
     /// Exchanges under way, and the most there were at once.
     under_way: Arc<Mutex<(usize, usize)>>,
+    /// Whom it was told to trust last.
+    pub(crate) settled: Arc<Mutex<Vec<Peer>>>,
 }
 
 /// One exchange under way.
@@ -142,6 +144,10 @@ impl Transport for Sky {
             _ => Err(ExchangeError::Failed(Cause::Http, String::from("the connection was closed"))),
         }
     }
+
+    fn settle(&self, peers: Vec<Peer>) {
+        *self.settled.lock().unwrap() = peers;
+    }
 }
 
 /// Events as they were told, each with its time since the story began.
@@ -206,6 +212,7 @@ impl World {
             after: Arc::default(),
             expand: Arc::new(Mutex::new(Expand::Does)),
             under_way: Arc::default(),
+            settled: Arc::default(),
         };
         let ear = Ear { heard: Arc::default(), zero };
         let settings = Settings {

@@ -294,6 +294,22 @@ fn what_is_in_force_is_asked_before_each_delete() {
     }
 }
 
+/// What was opened under another trust is closed when a configuration is put in force, and not at the next visit.
+#[test]
+fn each_configuration_settles_at_once_whom_to_trust() {
+    story(|| async {
+        let world = World::of(&["r1", "r2"]);
+        let trusted = || world.sky.settled.lock().unwrap().iter().map(|peer| peer.trust.clone()).collect::<Vec<_>>();
+        let running = world.start();
+        assert_eq!(trusted(), [Trust::Insecure, Trust::Insecure]);
+        let settings = changed(&world.settings, "r2", |target| target.trust = Trust::Unknown);
+        running.commands.send(Command::Replace(settings.into())).await.unwrap();
+        world.pass_ms(1).await;
+        assert_eq!(trusted(), [Trust::Insecure, Trust::Unknown]);
+        world.stop(running).await;
+    });
+}
+
 #[test]
 fn an_ilo_that_is_removed_during_a_visit_spares_its_sessions() {
     story(|| async {
