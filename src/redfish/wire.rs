@@ -240,5 +240,9 @@ pub(super) fn root(root: &[u8]) -> Result<(u64, Option<Uuid>), String> {
 mod tests;
 
 #[cfg(test)]
+#[path = "standard_tests.rs"]
+mod standard_tests;
+
+#[cfg(test)]
 #[path = "evil_tests.rs"]
 mod evil_tests;

@@ -292,10 +292,8 @@ impl Oracle {
         if here > 1 && !self.is_mixed_up() {
             self.breaks("I8", format!("{here} requests to ilo-{number:02} at once"));
         }
-        let unsettled = self.unsettled;
-        let book = &mut self.books[number];
-        let was_asked = book.asked_at.replace(now).is_some_and(|at| at > unsettled);
-        book.is_known_dead = site.script.is_dead && was_asked;
+        let was_asked = self.books[number].asked_at.replace(now).is_some_and(|at| at > self.unsettled);
+        self.books[number].is_known_dead = site.script.is_dead && was_asked;
         let sick = self.books.iter().filter(|book| book.is_known_dead && book.under_way > 0).count();
         let (places, every_s) = (self.now_in_force().config.at_once, self.now_in_force().config.every_s);
         // Who is visited for the first time is not known to be sick; a password that waits may put that off.
