@@ -10,6 +10,8 @@ const HOST_BYTES_MAX: usize = 253;
 const LABEL_BYTES_MAX: usize = 63;
 const ENTRY_BYTES_MAX: usize = 1024;
 const RANGE_DIGITS_MAX: usize = 9;
+/// Bytes of an interface's name (Linux `IFNAMSIZ`, without its end).
+const INTERFACE_BYTES_MAX: usize = 15;
 
 /// All hosts that one entry of a fleet stands for, each by name, address or network.
 pub(super) fn expand(text: &str) -> Result<Vec<String>, String> {
@@ -19,6 +21,9 @@ pub(super) fn expand(text: &str) -> Result<Vec<String>, String> {
     if text.contains('/') {
         return addresses(text);
     }
+    // An IPv6 address in brackets, as it stands in a URL.
+    let text =
+        text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).filter(|it| it.contains(':')).unwrap_or(text);
     if !text.contains(['[', ']']) {
         return host(text).map(|host| vec![host]);
     }
@@ -113,8 +118,26 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
     Ok(network)
 }
 
+/// An IPv6 address that means something only on one of this host's networks: `fe80::1%eth0`.
+fn zoned(address: &str, zone: &str) -> Result<String, String> {
+    let address: Ipv6Addr =
+        address.parse().map_err(|_| "a `%` names the network of an IPv6 address: `fe80::1%eth0`")?;
+    if !address.is_unicast_link_local() {
+        return Err(format!("only addresses of one link (fe80::/10) have a zone; write `{address}`"));
+    }
+    let is_interface = (1..=INTERFACE_BYTES_MAX).contains(&zone.len())
+        && zone.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
+    if !is_interface {
+        return Err(String::from("after the `%` stands the name of one of this host's network interfaces"));
+    }
+    Ok(format!("{address}%{zone}"))
+}
+
 /// A DNS name or an address that may be an iLO, in its usual spelling.
 pub(super) fn host(text: &str) -> Result<String, String> {
+    if let Some((address, zone)) = text.split_once('%') {
+        return zoned(address, zone);
+    }
     if let Ok(address) = text.parse::<IpAddr>() {
         return if is_nobody(address) {
             Err(String::from("this address belongs to no single machine"))

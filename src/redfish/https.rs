@@ -119,13 +119,18 @@ impl Https {
         if peer.trust == Trust::Unknown {
             return Err(ExchangeError::Failed(Cause::Tls, remedy::unknown(peer)));
         }
+        // No certificate can name one: whatever an authority signed would be for somebody else.
+        if peer.authority.host.contains('%') && matches!(peer.trust, Trust::Roots(_)) {
+            let detail = "no certificate is for an address with a zone; use `tls: known` or a pin there";
+            return Err(ExchangeError::Failed(Cause::Tls, detail.to_owned()));
+        }
         if peer.legacy {
             #[cfg(feature = "legacy-tls")]
             return self.0.old.way(peer).map(Way::Legacy).map_err(|failure| failure.told(peer));
             #[cfg(not(feature = "legacy-tls"))]
             return Err(no_legacy());
         }
-        Modern::new(&self.0.mint, &peer.trust).map(Way::Modern).map_err(|failure| failure.told(peer))
+        Modern::new(&self.0.mint, peer).map(Way::Modern).map_err(|failure| failure.told(peer))
     }
 }
 

@@ -196,7 +196,7 @@ async fn carry(connection: Carried, kept: Weak<Mutex<Option<Kept>>>) {
 
 /// The request, and who asks whom.
 fn addressed(request: Request<Bytes>, peer: &Peer) -> Result<Request<Full<Bytes>>, Failure> {
-    let host = HeaderValue::from_str(&peer.authority.to_string());
+    let host = HeaderValue::from_str(&peer.authority.without_zone().to_string());
     let host = host.map_err(|_| Failure::new(Cause::Nonsense, "its name is no header"))?;
     let mut request = request.map(Full::new);
     request.headers_mut().insert(HOST, host);
@@ -266,17 +266,17 @@ async fn shake_hands(context: &SslContext, peer: &Peer, stream: TcpStream) -> Re
 /// One end of a connection, and who judges the certificate of the other. What a judge by pin saw, it writes down.
 fn judging(context: &SslContext, peer: &Peer, seen: &Arc<Mutex<Option<Fingerprint>>>) -> Result<Ssl, ErrorStack> {
     let mut ssl = Ssl::new(context)?;
-    let host = peer.authority.host.as_str();
+    let host = peer.authority.without_zone().host;
     let address: Option<IpAddr> = host.parse().ok();
     if address.is_none() {
-        ssl.set_hostname(host)?;
+        ssl.set_hostname(&host)?;
     }
     match &peer.trust {
         Trust::Insecure => ssl.set_verify(SslVerifyMode::NONE),
         Trust::Roots(_) => {
             match address {
                 Some(address) => ssl.param_mut().set_ip(address)?,
-                None => ssl.param_mut().set_host(host)?,
+                None => ssl.param_mut().set_host(&host)?,
             }
             ssl.set_verify(SslVerifyMode::PEER);
         }

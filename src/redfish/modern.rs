@@ -4,11 +4,14 @@ use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{HOST, HeaderValue};
 use http::{Request, Response};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -17,7 +20,7 @@ use super::https::{Body, IDLE_CONNECTION, USER_AGENT};
 use super::tls::Mint;
 use super::transport::Peer;
 use crate::event::Cause;
-use crate::settings::{Fingerprint, Trust};
+use crate::settings::{Authority, Fingerprint};
 
 /// A client for one iLO: its one kept connection, and its own TLS settings.
 #[derive(Clone)]
@@ -25,13 +28,17 @@ pub(super) struct Modern(reqwest::Client);
 
 impl Modern {
     /// No connection yet.
-    pub(super) fn new(mint: &Mint, trust: &Trust) -> Result<Self, Failure> {
-        let tls = mint.config(trust).map_err(|error| Failure::of_handshake(None, &error.to_string()))?;
-        Self::with(tls)
+    pub(super) fn new(mint: &Mint, peer: &Peer) -> Result<Self, Failure> {
+        let tls = mint.config(&peer.trust).map_err(|error| Failure::of_handshake(None, &error.to_string()))?;
+        Self::with(tls, peer)
     }
 
-    fn with(tls: rustls::ClientConfig) -> Result<Self, Failure> {
-        let client = reqwest::Client::builder()
+    fn with(tls: rustls::ClientConfig, peer: &Peer) -> Result<Self, Failure> {
+        let mut builder = reqwest::Client::builder();
+        if peer.authority.host.contains('%') {
+            builder = builder.dns_resolver(Arc::new(Zoned(peer.authority.host.clone())));
+        }
+        let client = builder
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             // A login or a DELETE must not be sent twice. Beneath this, hyper takes another connection only for a request
@@ -56,8 +63,15 @@ impl Modern {
         request: Request<Bytes>,
         connect: Duration,
     ) -> Result<Response<Bytes>, Failure> {
-        let (head, body) = request.into_parts();
-        let url = format!("https://{}{}", peer.authority, head.uri);
+        let (mut head, body) = request.into_parts();
+        let authority = if peer.authority.host.contains('%') {
+            let told = HeaderValue::from_str(&peer.authority.without_zone().to_string());
+            head.headers.insert(HOST, told.map_err(|_| Failure::new(Cause::Nonsense, "its name is no header"))?);
+            Authority { host: ZONED.to_owned(), port: peer.authority.port }.to_string()
+        } else {
+            peer.authority.to_string()
+        };
+        let url = format!("https://{authority}{}", head.uri);
         let sent = self.0.request(head.method, url).headers(head.headers).body(body).send();
         let mut answer = CONNECT.scope(connect, sent).await.map_err(|error| failure(&error))?;
         let mut body = Body::default();
@@ -75,7 +89,7 @@ impl Modern {
         let tls = mint.glimpse().map_err(|error| Failure::of_handshake(None, &error.to_string()))?;
         let root = Request::get("/").body(Bytes::new());
         let root = root.map_err(|error| Failure::new(Cause::Nonsense, error.to_string()))?;
-        match Self::with(tls)?.exchange(peer, root, connect).await {
+        match Self::with(tls, peer)?.exchange(peer, root, connect).await {
             Err(Failure::Glimpse(found)) => Ok(found),
             Err(failure) => Err(failure),
             Ok(_) => Err(Failure::new(Cause::Tls, "a handshake that must fail did not")),
@@ -89,6 +103,22 @@ fn failure(error: &reqwest::Error) -> Failure {
     match error.source() {
         Some(source) => Failure::of(source, otherwise, error.is_connect()),
         None => Failure::of(error, otherwise, error.is_connect()),
+    }
+}
+
+/// Stands in URLs for an address with a zone, which no URL can hold.
+const ZONED: &str = "zoned.invalid";
+
+/// Finds an address with a zone, whatever the URL says.
+struct Zoned(String);
+
+impl Resolve for Zoned {
+    fn resolve(&self, _: Name) -> Resolving {
+        let host = self.0.clone();
+        Box::pin(async move {
+            let found: Vec<_> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
     }
 }
 

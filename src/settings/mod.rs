@@ -64,6 +64,15 @@ pub struct Authority {
     pub port: u16,
 }
 
+impl Authority {
+    /// As it is told to the iLO, which knows nothing of this host's networks (RFC 6874).
+    #[must_use]
+    pub fn without_zone(&self) -> Self {
+        let host = self.host.split_once('%').map_or(self.host.as_str(), |(address, _)| address);
+        Self { host: host.to_owned(), port: self.port }
+    }
+}
+
 impl fmt::Display for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.host.contains(':'), self.port) {

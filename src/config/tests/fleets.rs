@@ -24,13 +24,15 @@ fn entries_of_every_form() {
         "#]],
         ),
         (
-            "    ilos:\n      - 192.0.2.16/30\n      - 2001:db8::7\n      - { name: db, address: 192.0.2.7, port: 8443, policy: default }\n      - { address: 192.0.2.8 }\n      - { name: web }\n",
+            "    ilos:\n      - 192.0.2.16/30\n      - 2001:db8::7\n      - '[2001:db8::9]'\n      - 'fe80::1%eth0'\n      - { name: db, address: 192.0.2.7, port: 8443, policy: default }\n      - { address: 192.0.2.8 }\n      - { name: web }\n",
             expect![[r#"
                 192.0.2.17 at 192.0.2.17: lab, default, observe, svc (password)
                 192.0.2.18 at 192.0.2.18: lab, default, observe, svc (password)
                 192.0.2.8 at 192.0.2.8: lab, default, observe, svc (password)
                 2001:db8::7 at [2001:db8::7]: lab, default, observe, svc (password)
+                2001:db8::9 at [2001:db8::9]: lab, default, observe, svc (password)
                 db at 192.0.2.7:8443: lab, default, observe, svc (password)
+                fe80::1%eth0 at [fe80::1%eth0]: lab, default, observe, svc (password)
                 web at web: lab, default, observe, svc (password)
             "#]],
         ),
@@ -85,6 +87,17 @@ fn entries_that_are_wrong() {
                 ilo-reaper.yaml:6:40: fleet.lab.ilos[3]: `0x7f.1` is not an iLO: this looks like an address, but is none
                 ilo-reaper.yaml:6:48: fleet.lab.ilos[4]: `0.0.0.0` is not an iLO: this address belongs to no single machine
                 ilo-reaper.yaml:6:57: fleet.lab.ilos[5]: `a.0x7f` is not an iLO: this looks like an address, but is none
+            "#]],
+        ),
+        (
+            "    ilos: [ 'fe80::1%eth0/3', 'fe80::1%', 'fe80::1%a b', '2001:db8::7%eth0', 'a%b', '[192.0.2.7]' ]\n",
+            expect![[r#"
+                ilo-reaper.yaml:6:13: fleet.lab.ilos[0]: `fe80::1%eth0/3` is not an iLO: expected the form `192.0.2.7` or `192.0.2.0/24`
+                ilo-reaper.yaml:6:31: fleet.lab.ilos[1]: `fe80::1%` is not an iLO: after the `%` stands the name of one of this host's network interfaces
+                ilo-reaper.yaml:6:43: fleet.lab.ilos[2]: `fe80::1%a b` is not an iLO: after the `%` stands the name of one of this host's network interfaces
+                ilo-reaper.yaml:6:58: fleet.lab.ilos[3]: `2001:db8::7%eth0` is not an iLO: only addresses of one link (fe80::/10) have a zone; write `2001:db8::7`
+                ilo-reaper.yaml:6:78: fleet.lab.ilos[4]: `a%b` is not an iLO: a `%` names the network of an IPv6 address: `fe80::1%eth0`
+                ilo-reaper.yaml:6:85: fleet.lab.ilos[5]: `[192.0.2.7]` is not an iLO: `[192.0.2.7]` is no range; expected `[01-42]` or `[1,3,5]`
             "#]],
         ),
         (

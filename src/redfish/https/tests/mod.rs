@@ -271,3 +271,20 @@ async fn a_certificate_that_is_its_own_authority_is_to_be_pinned() {
     let detail = tls_failure(ask(&Https::new(), &peer, Method::GET, "/a").await);
     assert!(detail.contains("signed itself as an authority") && detail.contains("tls: known"), "{detail}");
 }
+
+/// An address that means something on one of this host's networks alone.
+#[tokio::test]
+async fn an_address_with_a_zone_is_reached_and_vouched_for_by_no_authority() {
+    let (zoned, identity) = (String::from("::1%1"), own());
+    for legacy in adapters() {
+        let mut server = Server::at("[::1]:0", &identity, [&[Answer]]);
+        let mut peer = server.peer(Trust::Pin(identity.fingerprint()), legacy);
+        peer.authority.host.clone_from(&zoned);
+        assert_eq!(ask(&Https::new(), &peer, Method::GET, "/a").await, Ok(Bytes::from_static(b"{}")));
+        server.told(&["1 full", "1 GET /a"]).await;
+        let (roots, _) = signed("ours", "zoned.invalid", 2099);
+        let refused =
+            tls_failure(ask(&Https::new(), &Peer { trust: Trust::Roots(roots), ..peer }, Method::GET, "/a").await);
+        assert!(refused.contains("with a zone"), "{refused}");
+    }
+}

@@ -69,13 +69,18 @@ pub(super) fn own() -> Identity {
 impl Server {
     /// Serves one connection after the other as the script says, and then none.
     pub(super) fn start<const N: usize>(identity: &Identity, script: [&[Act]; N]) -> Self {
+        Self::at("127.0.0.1:0", identity, script)
+    }
+
+    /// The same at this address.
+    pub(super) fn at<const N: usize>(address: &str, identity: &Identity, script: [&[Act]; N]) -> Self {
         let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("versions")
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(identity.clone()));
         let config = Arc::new(config);
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let listener = TcpListener::bind(address).expect("loopback");
         let port = listener.local_addr().expect("bound").port();
         let (teller, told) = unbounded_channel();
         let script: VecDeque<Vec<Act>> = script.iter().map(|acts| acts.to_vec()).collect();
