@@ -17,7 +17,7 @@ fn world() -> World {
 /// The name that another has.
 fn parked(world: &World) -> IloName {
     let told = world.heard("ilo.duplicate");
-    told.last().and_then(|told| told.place()).expect("one is parked").ilo.clone()
+    told.last().and_then(|told| told.place()).unwrap().ilo.clone()
 }
 
 #[test]

@@ -119,8 +119,8 @@ pub(super) struct Book {
     pub(super) asked_at: Option<Moment>,
     /// Nothing ever reaches it, and that is known.
     pub(super) is_known_dead: bool,
-    /// An old answer made its clock look as if it had jumped.
-    pub(super) is_doubted: bool,
+    /// When an old answer last made its clock look as if it had jumped.
+    pub(super) doubted_at: Option<Moment>,
     /// Its clock was set before anybody looked: whoever was on then can't be judged by anybody.
     pub(super) blind_until: Option<Moment>,
     /// A login was sent in this visit.
@@ -152,7 +152,12 @@ impl Book {
 
     /// Its clock moved, or may have, as far as anybody can tell.
     pub(super) fn is_moved(&self) -> bool {
-        self.clock_set.is_some() || self.host_set.is_some() || self.is_doubted
+        self.moved_at().is_some()
+    }
+
+    /// When that was last.
+    pub(super) fn moved_at(&self) -> Option<Moment> {
+        self.clock_set.max(self.host_set).max(self.doubted_at)
     }
 
     /// It comes back into the configuration: nobody remembers what was seen there.

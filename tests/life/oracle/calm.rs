@@ -127,8 +127,8 @@ impl Oracle {
                 picture: &picture,
                 session,
                 doubtful: &doubtful,
-                // A clock that was set leaves only what was seen to stand still.
-                from: is_doubtful.then_some(self.books[number].first_told_at.unwrap_or(now)),
+                // A clock that was set leaves only what was seen to stand still since then.
+                from: is_doubtful.then_some(book.first_told_at.unwrap_or(now).max(book.moved_at().unwrap_or_default())),
                 longest_gap: self.books[number].longest_gap(&session.id),
                 margin: Duration::from_secs(2 * config.every_s + 300),
             };

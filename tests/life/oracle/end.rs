@@ -137,7 +137,8 @@ impl Oracle {
     fn shows_the_future(&self, number: usize, site: &Site, picture: &super::Picture) -> bool {
         let book = &self.books[number];
         let is_unseen = book.clock_set == book.blind_until && book.first_told_at > book.clock_set;
-        let Some(set) = book.blind_until.filter(|_| is_unseen && book.host_set.is_none() && !book.is_doubted) else {
+        let Some(set) = book.blind_until.filter(|_| is_unseen && book.host_set.is_none() && book.doubted_at.is_none())
+        else {
             return false;
         };
         let latest_s = site.ilo.clock(picture.at).epoch_s() + i64::try_from(TOLERATED.as_secs()).unwrap_or(i64::MAX);

@@ -350,7 +350,7 @@ impl Oracle {
                     book.told_at = Some(now);
                     if truth.is_stale || book.was_stale {
                         // It looks as if the clock had gone back, and then forth.
-                        book.is_doubted = true;
+                        book.doubted_at = Some(now);
                         book.lose_proofs();
                     }
                     book.was_stale = truth.is_stale;
