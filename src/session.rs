@@ -90,14 +90,14 @@ impl fmt::Display for SessionId {
 pub struct Uuid(String);
 
 impl Uuid {
-    /// Reads 32 hexadecimal digits with hyphens where they belong. One of a single digit is a placeholder, and tells
-    /// nothing.
+    /// Reads 32 hexadecimal digits with hyphens where they belong. One byte again and again is a placeholder, and
+    /// tells nothing.
     pub fn read(text: &str) -> Option<Self> {
         let parts: Vec<usize> = text.split('-').map(str::len).collect();
         let is_hex = text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
         let lower = text.to_ascii_lowercase();
-        let first = lower.chars().next()?;
-        let is_placeholder = lower.chars().all(|digit| digit == '-' || digit == first);
+        let digits = lower.replace('-', "");
+        let is_placeholder = digits.as_bytes().chunks(2).all(|byte| Some(byte) == digits.as_bytes().get(..2));
         (parts == [8, 4, 4, 4, 12] && is_hex && !is_placeholder).then_some(Self(lower))
     }
 

@@ -290,7 +290,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             let memory = self.absent.remove(name).unwrap_or_default();
             // Whoever was there at the last run has it, and not whoever comes first now.
             if let Some(uuid) = memory.uuid.as_ref().filter(|_| memory.place.as_ref() == Some(&target.authority)) {
-                let _whose = self.world.claims().claim(uuid, name);
+                let _whose = self.world.claims().claim(name, (uuid, target.trust.pin()), now, settings.poll.every);
             }
             let slot = Slot {
                 target: Arc::clone(target),

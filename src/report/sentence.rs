@@ -113,8 +113,8 @@ fn of_ilo(event: &Event) -> String {
         ),
         Event::CertificateChanged { at, is_known, known_since, .. } => changed(&at.ilo, *is_known, *known_since),
         Event::IloDuplicate { at, other } => format!(
-            "{} and {} are two names for one iLO, which tells the same UUID to both. It is visited as {} alone; take \
-             the other name out of the configuration.",
+            "{} and {} tell the same UUID, and no certificates tell them apart: they are two names for one iLO, which is \
+             visited as {} alone. Take the other name out of the configuration; if they are two iLOs, pin both (`tls: known`).",
             name(&at.ilo),
             name(other),
             name(other)

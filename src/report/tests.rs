@@ -260,7 +260,7 @@ fn every_event_as_text_and_for_the_journal() {
         info db-1 has room again, after 30m: 4 of 10 places taken. event=ilo.relieved ilo=db-1 group=rack-1 used=4 limit=10 lasted_s=1800
         notice Session svc00a1 of svc-ansible on db-1 was used again, although rule superseded would have ended it: protect it, or make the rule wait longer, before you enforce it. event=session.came_back ilo=db-1 group=rack-1 session=svc00a1 owner=svc-ansible origin=192.0.2.4 rule=superseded idle_s=900
         warning ilo.unreachable on 7 iLOs more within a minute, so one cause is likely: db-1, db-2, db-3, db-4, db-5, and 2 more. event=ilo.unreachable ilos=7 names=[db-1,db-2,db-3,db-4,db-5,db-6,db-7]
-        err db-1 and db-2 are two names for one iLO, which tells the same UUID to both. It is visited as db-2 alone; take the other name out of the configuration. event=ilo.duplicate ilo=db-1 group=rack-1 other=db-2
+        err db-1 and db-2 tell the same UUID, and no certificates tell them apart: they are two names for one iLO, which is visited as db-2 alone. Take the other name out of the configuration; if they are two iLOs, pin both (`tls: known`). event=ilo.duplicate ilo=db-1 group=rack-1 other=db-2
         warning svc-ansible from 192.0.2.4 left 24 abandoned sessions on 3 iLOs within a day. Whatever runs there should log out, or keep its token. event=leaker.found owner=svc-ansible origin=192.0.2.4 orphans=24 ilos=3
     "#]].assert_eq(&text);
 }

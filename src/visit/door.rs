@@ -34,7 +34,7 @@ const LATE_LOGIN: Duration = Duration::from_secs(5);
 impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// The session we hold, or a new one.
     pub(super) async fn door(&mut self) -> Result<Held, VisitError> {
-        if let Some(uuid) = self.memory.uuid.clone()
+        if let Some(uuid) = self.memory.uuid.clone().filter(|_| !self.world.claims().has(&self.target.name))
             && let Err(other) = self.claim(&uuid)
         {
             self.log_out().await;
@@ -56,7 +56,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 
     /// Takes this iLO for our name; or tells which other one has it.
     fn claim(&self, uuid: &Uuid) -> Result<(), IloName> {
-        self.world.claims().claim(uuid, &self.target.name)
+        let (now, every) = (self.world.started.elapsed(), self.settings.poll.every);
+        self.world.claims().claim(&self.target.name, (uuid, self.target.trust.pin()), now, every)
     }
 
     /// The configuration names another account or address now. At the same address the old session can still
@@ -95,6 +96,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let root = self.ilo.root().await?;
         // Without its time no stray could ever be proven to be ours.
         let now = root.now.ok_or_else(|| VisitError::Nonsense(String::from("the service root has no date")))?;
+        self.world.claims().release(&self.target.name);
+        self.memory.uuid = None;
         if let Some(uuid) = &root.uuid {
             self.claim(uuid).map_err(VisitError::Duplicate)?;
         }

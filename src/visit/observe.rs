@@ -44,6 +44,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let asked = Instant::now();
         self.asked = self.world.started.elapsed();
         let seen = self.collection(&held).await.map_err(|error| self.failed(error))?;
+        self.world.claims().sees(&self.target.name, self.world.started.elapsed());
         let answered =
             Answered { host_now: self.world.clock.now(), host_zero_s: self.host_zero_now_s(), took: asked.elapsed() };
         let Seen { now, collection: Collection { members, mut extent } } = seen;

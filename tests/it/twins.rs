@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use ilo_reaper::fleet::Command;
-use ilo_reaper::settings::IloName;
+use ilo_reaper::settings::{Fingerprint, IloName, Trust};
+use ilo_sim::{Ilo, Spec};
 
 use crate::harness::{World, story};
 
@@ -121,5 +122,70 @@ fn a_placeholder_is_no_name_of_an_ilo() {
         });
         world.run(300).await;
         assert_eq!((world.logins("r1"), world.logins("r2")), (1, 1), "{}", world.story());
+    });
+}
+
+/// The board of one server stands where another's stood.
+fn put(world: &World, seed: u64, at: &str) {
+    let mut ilo = world.sky.ilo(at);
+    *ilo = Ilo::new(Spec { seed, ..ilo.spec().clone() });
+}
+
+#[test]
+fn boards_that_change_places_are_both_visited_soon() {
+    story(|| async {
+        let mut world = World::of(&["r1", "r2"]);
+        let running = world.start();
+        world.pass(300).await;
+        let (one, two) = (world.sky.ilo("r1").spec().seed, world.sky.ilo("r2").spec().seed);
+        put(&world, two, "r1");
+        put(&world, one, "r2");
+        world.pass(1200).await;
+        assert_eq!((world.ours("r1"), world.ours("r2")), (1, 1), "{}", world.story());
+        world.kill(running).await;
+        let running = world.start();
+        world.pass(600).await;
+        assert_eq!((world.ours("r1"), world.ours("r2")), (1, 1), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+#[test]
+fn a_place_that_is_empty_keeps_no_board_from_another() {
+    for restarts in [false, true] {
+        story(|| async move {
+            let mut world = World::of(&["r1", "r2"]);
+            let mut running = world.start();
+            world.pass(300).await;
+            let moves = world.sky.ilo("r1").spec().seed;
+            let empty = Spec { boot_time: Duration::from_secs(1_000_000), ..world.sky.ilo("r1").spec().clone() };
+            *world.sky.ilo("r1") = Ilo::new(empty);
+            world.sky.ilo("r1").reboot(world.sky.now());
+            put(&world, moves, "r2");
+            if restarts {
+                world.kill(running).await;
+                running = world.start();
+            }
+            world.pass(2400).await;
+            assert_eq!(world.ours("r2"), 1, "{}", world.story());
+            world.stop(running).await;
+        });
+    }
+}
+
+/// One of them repeats what the other says of itself, which anybody can read.
+#[test]
+fn an_ilo_that_lies_about_which_one_it_is_keeps_us_from_no_other() {
+    story(|| async {
+        let mut world = World::of(&["r1", "r2"]);
+        world.targets(|target| {
+            let byte = u8::from(target.name == IloName::new("r1"));
+            target.trust = Trust::Pin(Fingerprint([byte; 32]));
+        });
+        let seed = world.sky.ilo("r2").spec().seed;
+        put(&world, seed, "r1");
+        world.run(300).await;
+        assert_eq!((world.logins("r1"), world.logins("r2")), (1, 1), "{}", world.story());
+        assert!(world.heard("ilo.duplicate").is_empty());
     });
 }
