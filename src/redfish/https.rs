@@ -1,6 +1,7 @@
 //! The real transport: a line to each iLO, by reqwest on rustls or by hyper on openssl.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -45,11 +46,28 @@ struct Line {
     /// Whether the configuration in force says so. Nobody then speaks under another trust there.
     is_settled: bool,
     way: Option<Way>,
+    /// Set when this trust is over: a connection that is just being made is not used any more.
+    over: Over,
 }
 
 impl Line {
     fn is_for(&self, peer: &Peer) -> bool {
-        self.trust == peer.trust && self.legacy == peer.legacy
+        self.trust.takes_the_same(&peer.trust) && self.legacy == peer.legacy
+    }
+}
+
+/// Whether a trust is over.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Over(Arc<AtomicBool>);
+
+impl Over {
+    fn set(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// To be asked between a handshake and the request.
+    pub(super) fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
     }
 }
 
@@ -97,22 +115,25 @@ impl Https {
         self.0.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn way(&self, peer: &Peer) -> Result<Way, ExchangeError> {
+    fn way(&self, peer: &Peer) -> Result<(Way, Over), ExchangeError> {
         let mut lines = self.lines();
-        if let Some(line) = lines.get(&peer.authority) {
+        let mut is_settled = false;
+        if let Some(line) = lines.get_mut(&peer.authority) {
             match &line.way {
-                Some(way) if line.is_for(peer) => return Ok(way.clone()),
+                Some(way) if line.is_for(peer) => return Ok((way.clone(), line.over.clone())),
                 _ if line.is_settled && !line.is_for(peer) => return Err(no_more()),
                 _ => {}
             }
+            is_settled = line.is_settled;
+            // What another trust has opened goes first: what follows may fail.
+            line.over.set();
+            line.way = None;
         }
-        let is_settled = lines.get(&peer.authority).is_some_and(|line| line.is_settled);
-        // What another trust has opened goes first: what follows may fail.
-        lines.remove(&peer.authority);
-        let way = self.open(peer)?;
-        let line = Line { trust: peer.trust.clone(), legacy: peer.legacy, is_settled, way: Some(way.clone()) };
+        let (way, over) = (self.open(peer)?, Over::default());
+        let (trust, legacy) = (peer.trust.clone(), peer.legacy);
+        let line = Line { trust, legacy, is_settled, way: Some(way.clone()), over: over.clone() };
         lines.insert(peer.authority.clone(), line);
-        Ok(way)
+        Ok((way, over))
     }
 
     fn open(&self, peer: &Peer) -> Result<Way, ExchangeError> {
@@ -134,9 +155,11 @@ impl Https {
     }
 }
 
+/// What is said then.
+pub(super) const OVER: &str = "the configuration changed whom to trust there while this visit was on its way";
+
 fn no_more() -> ExchangeError {
-    let detail = "the configuration changed whom to trust there while this visit was on its way";
-    ExchangeError::Failed(Cause::Tls, detail.to_owned())
+    ExchangeError::Failed(Cause::Tls, OVER.to_owned())
 }
 
 #[cfg(not(feature = "legacy-tls"))]
@@ -151,12 +174,12 @@ impl Transport for Https {
         request: Request<Bytes>,
         patience: Patience,
     ) -> Result<Response<Bytes>, ExchangeError> {
-        let way = self.way(peer)?;
+        let (way, over) = self.way(peer)?;
         let exchange = async {
             match &way {
-                Way::Modern(way) => way.exchange(peer, request, patience.connect).await,
+                Way::Modern(way) => way.exchange(peer, request, (patience.connect, over)).await,
                 #[cfg(feature = "legacy-tls")]
-                Way::Legacy(way) => way.exchange(peer, request, patience.connect).await,
+                Way::Legacy(way) => way.exchange(peer, request, (patience.connect, &over)).await,
             }
         };
         let answered = tokio::time::timeout(patience.total, exchange).await.unwrap_or_else(|_| {
@@ -171,9 +194,17 @@ impl Transport for Https {
         let mut before = std::mem::take(&mut *lines);
         for peer in peers {
             // What is not taken over is closed below, with its connection.
-            let way = before.remove(&peer.authority).filter(|line| line.is_for(&peer)).and_then(|line| line.way);
+            let kept = match before.remove(&peer.authority) {
+                Some(line) if line.is_for(&peer) => Some((line.way, line.over)),
+                Some(line) => {
+                    line.over.set();
+                    None
+                }
+                None => None,
+            };
+            let (way, over) = kept.unwrap_or_default();
             let Peer { authority, trust, legacy, .. } = peer;
-            lines.insert(authority, Line { trust, legacy, is_settled: true, way });
+            lines.insert(authority, Line { trust, legacy, is_settled: true, way, over });
         }
         drop(lines);
         drop(before);

@@ -24,7 +24,7 @@ use tokio::time::{Instant, timeout};
 use tokio_openssl::SslStream;
 
 use super::failure::{Failure, chain, hung_up};
-use super::https::{Body, IDLE_CONNECTION, USER_AGENT as OURS};
+use super::https::{Body, IDLE_CONNECTION, OVER, Over, USER_AGENT as OURS};
 use super::remedy::Fault;
 use super::transport::{ExchangeError, Peer};
 use crate::event::Cause;
@@ -118,7 +118,7 @@ impl Old {
 /// Old TLS, whatever this system's own configuration of openssl says. Loads no roots.
 fn settings() -> Result<SslContextBuilder, ErrorStack> {
     let mut settings = SslContext::builder(SslMethod::tls_client())?;
-    settings.set_options(SslOptions::NO_COMPRESSION);
+    settings.set_options(SslOptions::NO_COMPRESSION | SslOptions::NO_RENEGOTIATION);
     settings.set_min_proto_version(Some(SslVersion::TLS1))?;
     settings.set_cipher_list(CIPHERS)?;
     settings.set_security_level(0);
@@ -131,18 +131,18 @@ impl Legacy {
         &self,
         peer: &Peer,
         request: Request<Bytes>,
-        connect: Duration,
+        bounds: (Duration, &Over),
     ) -> Result<Response<Bytes>, Failure> {
         let request = addressed(request, peer)?;
         let (mut sender, request) = match self.take() {
             Some(sender) => (sender, request),
-            None => (self.connect(peer, connect).await?, request),
+            None => (self.connect(peer, bounds).await?, request),
         };
         // A connection that ended while it was kept gives the request back, as long as it took none of it.
         let answer = match send(&mut sender, request).await {
             Ok(answer) => answer,
             Err((_, Some(unsent))) => {
-                sender = self.connect(peer, connect).await?;
+                sender = self.connect(peer, bounds).await?;
                 send(&mut sender, unsent).await.map_err(|(error, _)| lost(&error))?
             }
             Err((error, None)) => return Err(lost(&error)),
@@ -170,12 +170,19 @@ impl Legacy {
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
     }
 
-    async fn connect(&self, peer: &Peer, patience: Duration) -> Result<SendRequest<Full<Bytes>>, Failure> {
+    async fn connect(
+        &self,
+        peer: &Peer,
+        (patience, over): (Duration, &Over),
+    ) -> Result<SendRequest<Full<Bytes>>, Failure> {
         let connected = async {
             let stream = shake_hands(&self.context, peer, reach(peer).await?).await?;
             handshake(TokioIo::new(stream)).await.map_err(|error| lost(&error))
         };
         let (sender, connection) = in_time(patience, connected).await?;
+        if over.is_set() {
+            return Err(Failure::new(Cause::Tls, OVER));
+        }
         tokio::spawn(carry(connection, Arc::downgrade(&self.kept)));
         Ok(sender)
     }

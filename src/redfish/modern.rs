@@ -16,7 +16,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::failure::Failure;
-use super::https::{Body, IDLE_CONNECTION, USER_AGENT};
+use super::https::{Body, IDLE_CONNECTION, OVER, Over, USER_AGENT};
 use super::tls::Mint;
 use super::transport::Peer;
 use crate::event::Cause;
@@ -61,7 +61,7 @@ impl Modern {
         &self,
         peer: &Peer,
         request: Request<Bytes>,
-        connect: Duration,
+        bounds: (Duration, Over),
     ) -> Result<Response<Bytes>, Failure> {
         let (mut head, body) = request.into_parts();
         let authority = if peer.authority.host.contains('%') {
@@ -73,7 +73,7 @@ impl Modern {
         };
         let url = format!("https://{authority}{}", head.uri);
         let sent = self.0.request(head.method, url).headers(head.headers).body(body).send();
-        let mut answer = CONNECT.scope(connect, sent).await.map_err(|error| failure(&error))?;
+        let mut answer = CONNECT.scope(bounds, sent).await.map_err(|error| failure(&error))?;
         let mut body = Body::default();
         while let Some(piece) = answer.chunk().await.map_err(|error| failure(&error))? {
             body.take(&piece)?;
@@ -89,7 +89,7 @@ impl Modern {
         let tls = mint.glimpse().map_err(|error| Failure::of_handshake(None, &error.to_string()))?;
         let root = Request::get("/").body(Bytes::new());
         let root = root.map_err(|error| Failure::new(Cause::Nonsense, error.to_string()))?;
-        match Self::with(tls, peer)?.exchange(peer, root, connect).await {
+        match Self::with(tls, peer)?.exchange(peer, root, (connect, Over::default())).await {
             Err(Failure::Glimpse(found)) => Ok(found),
             Err(failure) => Err(failure),
             Ok(_) => Err(Failure::new(Cause::Tls, "a handshake that must fail did not")),
@@ -123,8 +123,9 @@ impl Resolve for Zoned {
 }
 
 tokio::task_local! {
-    /// How long the exchange of this task may connect: one client, and each exchange its own bound.
-    static CONNECT: Duration;
+    /// How long the exchange of this task may connect, and whether its trust is over: one client, and each exchange its
+    /// own bounds.
+    static CONNECT: (Duration, Over);
 }
 
 /// The bound of a connection that its exchange does not wait for any more.
@@ -163,12 +164,17 @@ where
 
     fn call(&mut self, to: R) -> Self::Future {
         let connecting = self.0.call(to);
-        let patience = CONNECT.try_with(|connect| *connect).unwrap_or(CONNECT_UNWATCHED);
+        let bounds = CONNECT.try_with(Clone::clone);
+        let (patience, over) = bounds.unwrap_or_else(|_| (CONNECT_UNWATCHED, Over::default()));
         Box::pin(async move {
             let Ok(connected) = tokio::time::timeout(patience, connecting).await else {
                 let detail = format!("no connection within {} s", patience.as_secs_f32());
                 return Err(io::Error::new(io::ErrorKind::TimedOut, detail).into());
             };
+            // Nothing of the request is written yet.
+            if over.is_set() {
+                return Err(io::Error::other(OVER).into());
+            }
             connected.map_err(Into::into)
         })
     }

@@ -21,6 +21,14 @@ pub enum Trust {
 }
 
 impl Trust {
+    /// Whether the same certificates are taken, wherever that is written and since when.
+    pub fn takes_the_same(&self, other: &Self) -> bool {
+        match (self.pin(), other.pin()) {
+            (Some(one), Some(other)) => one == other,
+            _ => self == other,
+        }
+    }
+
     /// The one certificate that is taken, where it is one.
     pub const fn pin(&self) -> Option<Fingerprint> {
         match self {

@@ -133,7 +133,7 @@ async fn a_trust_that_the_configuration_changes_closes_what_it_had_opened_at_onc
         assert!(ask(&https, &peer, Method::GET, "/b").await.is_ok());
         server.told(&["1 full", "1 GET /a", "1 GET /b"]).await;
 
-        let anew = Peer { trust: Trust::Known(identity.fingerprint(), None), ..peer.clone() };
+        let anew = Peer { trust: Trust::Insecure, ..peer.clone() };
         https.settle(vec![anew.clone()]);
         server.told(&["1 closed"]).await;
         let late = tls_failure(ask(&https, &peer, Method::DELETE, "/c").await);
@@ -286,5 +286,60 @@ async fn an_address_with_a_zone_is_reached_and_vouched_for_by_no_authority() {
         let refused =
             tls_failure(ask(&Https::new(), &Peer { trust: Trust::Roots(roots), ..peer }, Method::GET, "/a").await);
         assert!(refused.contains("with a zone"), "{refused}");
+    }
+}
+
+/// The configuration changes while a handshake is on its way.
+#[tokio::test]
+async fn a_trust_that_ends_during_a_handshake_sends_nothing() {
+    for legacy in adapters() {
+        let identity = own();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let authority =
+            Authority { host: String::from("127.0.0.1"), port: listener.local_addr().expect("bound").port() };
+        let peer = Peer { name: IloName::new("r1"), authority, trust: Trust::Pin(identity.fingerprint()), legacy };
+        let https = Https::new();
+        https.settle(vec![peer.clone()]);
+        let (flying, asking) = (https.clone(), peer.clone());
+        let asked = tokio::spawn(async move { ask(&flying, &asking, Method::POST, "/login").await });
+        let accepted = tokio::task::spawn_blocking(move || listener.accept()).await.expect("no panic");
+        https.settle(vec![Peer { trust: Trust::Pin(Fingerprint([9; 32])), ..peer }]);
+        let mut server = Server::on(accepted.expect("it connects").0, &identity, &[Answer]);
+        let answer = asked.await.expect("no panic");
+        assert!(matches!(answer, Err(ExchangeError::Failed(..))), "{answer:?}");
+        let told = server.told.recv().await;
+        assert!(matches!(told.as_deref(), Some("1 closed" | "1 cut")), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn whom_nobody_knows_stays_so_whoever_asks_next() {
+    for legacy in adapters() {
+        let identity = own();
+        let mut server = Server::start(&identity, [&[Answer]]);
+        let https = Https::new();
+        let before = server.peer(Trust::Pin(identity.fingerprint()), legacy);
+        let now = Peer { trust: Trust::Unknown, ..before.clone() };
+        https.settle(vec![now.clone()]);
+        for peer in [&before, &now, &before] {
+            assert!(ask(&https, peer, Method::POST, "/login").await.is_err());
+        }
+        server.tells_no_more();
+    }
+}
+
+/// The same certificate is pinned elsewhere, or since another day: that is no other trust.
+#[tokio::test]
+async fn a_pin_that_is_written_elsewhere_closes_nothing() {
+    for legacy in adapters() {
+        let identity = own();
+        let mut server = Server::start(&identity, [&[Answer, Answer]]);
+        let https = Https::new();
+        let before = server.peer(Trust::Pin(identity.fingerprint()), legacy);
+        https.settle(vec![before.clone()]);
+        assert!(ask(&https, &before, Method::GET, "/a").await.is_ok());
+        https.settle(vec![Peer { trust: Trust::Known(identity.fingerprint(), None), ..before.clone() }]);
+        assert!(ask(&https, &before, Method::DELETE, "/b").await.is_ok(), "our log-out under the old name");
+        server.told(&["1 full", "1 GET /a", "1 DELETE /b"]).await;
     }
 }

@@ -74,12 +74,7 @@ impl Server {
 
     /// The same at this address.
     pub(super) fn at<const N: usize>(address: &str, identity: &Identity, script: [&[Act]; N]) -> Self {
-        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(identity.clone()));
-        let config = Arc::new(config);
+        let config = settings(identity);
         let listener = TcpListener::bind(address).expect("loopback");
         let port = listener.local_addr().expect("bound").port();
         let (teller, told) = unbounded_channel();
@@ -93,6 +88,18 @@ impl Server {
                     let _gone = teller.send(format!("{number} {}", if ended.is_ok() { "closed" } else { "cut" }));
                 });
             }
+        });
+        Self { port, told }
+    }
+
+    /// Serves one connection, which was accepted already.
+    pub(super) fn on(socket: TcpStream, identity: &Identity, acts: &[Act]) -> Self {
+        let (config, port) = (settings(identity), socket.local_addr().expect("bound").port());
+        let (teller, told) = unbounded_channel();
+        let acts = acts.to_vec();
+        thread::spawn(move || {
+            let ended = serve(1, socket, config, &acts, &teller);
+            let _gone = teller.send(format!("1 {}", if ended.is_ok() { "closed" } else { "cut" }));
         });
         Self { port, told }
     }
@@ -112,6 +119,15 @@ impl Server {
     pub(super) fn tells_no_more(&mut self) {
         assert_eq!(self.told.try_recv().ok(), None);
     }
+}
+
+fn settings(identity: &Identity) -> Arc<ServerConfig> {
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(identity.clone()));
+    Arc::new(config)
 }
 
 fn serve(
