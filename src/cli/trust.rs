@@ -26,24 +26,36 @@ pub(super) fn trust(places: &Places, asked: &Asked) -> Result<(), Failure> {
     let found = daemon::runtime()?.block_on(look(&settings, &targets));
     let rows: Vec<Row<'_>> = found.iter().map(|(name, shown)| Row::new(&targets[name], &known, shown)).collect();
     let (differ, failed) = (rows.iter().any(|row| row.news.differs()), found.values().any(Result::is_err));
-    let told = if asked.list.json { None } else { Some(print(&rows)) };
-    let document = Value::from(rows.iter().map(Row::document).collect::<Vec<_>>());
-    let written = if asked.write { write(places, &mut known, &found)? } else { 0 };
-    let path = known.path().display();
-    match told {
-        None => say(&json!({ "v": 1, "file": path.to_string(), "written": written, "ilos": document }))?,
-        Some(told) => {
-            told?;
-            if written > 0 {
-                complain(format_args!("{path}: wrote {written}; a running daemon takes them in at its next reload"));
-            } else if differ {
-                complain(format_args!(
-                    "{path} is as it was; compare what was found with the iLOs' own pages, then --write"
-                ));
-            }
-        }
+    if !asked.list.json {
+        // Nothing is taken down that nobody could see.
+        print(&rows)?;
     }
-    if failed || (differ && !asked.write) { Err(Failure::Told) } else { Ok(()) }
+    let document = Value::from(rows.iter().map(Row::document).collect::<Vec<_>>());
+    let is_wanted = |row: &&Row<'_>| row.news == News::New || row.news == News::Changed && !asked.list.ilos.is_empty();
+    let wanted: Vec<&Row<'_>> = rows.iter().filter(|row| asked.write && is_wanted(row)).collect();
+    let written = wanted.len();
+    if written > 0 {
+        write(places, &mut known, &wanted)?;
+    }
+    let path = known.path().display();
+    if asked.list.json {
+        say(&json!({ "v": 1, "file": path.to_string(), "written": written, "ilos": document }))?;
+    } else if written > 0 {
+        complain(format_args!("{path}: wrote {written}; a running daemon takes them in at its next reload"));
+    } else if differ && !asked.write {
+        complain(format_args!("{path} is as it was; compare what was found with the iLOs' own pages, then --write"));
+    }
+    let left = rows.iter().filter(|row| asked.write && row.news == News::Changed && !is_wanted(row));
+    let left: Vec<String> = left.map(|row| row.target.name.to_string()).collect();
+    if !left.is_empty() {
+        complain(format_args!(
+            "not written, since it is not the certificate that was known: {}; find out why it changed, and then name \
+             the iLO: `ilo-reaper trust {} --write`",
+            left.join(", "),
+            left[0]
+        ));
+    }
+    if failed || !left.is_empty() || (differ && !asked.write) { Err(Failure::Told) } else { Ok(()) }
 }
 
 /// The iLOs that were asked for, or all that `known_ilos` is for.
@@ -81,21 +93,21 @@ async fn look(settings: &Settings, targets: &BTreeMap<IloName, Arc<Target>>) -> 
     found
 }
 
-fn write(places: &Places, known: &mut KnownIlos, found: &Found) -> Result<usize, Failure> {
-    let mut written = 0;
-    for (name, shown) in found {
-        if let Ok(Shown { fingerprint, .. }) = shown
-            && known.trust(name).pin() != Some(*fingerprint)
-        {
+/// Takes certificates down in the file as it is now: looking took a while.
+fn write(places: &Places, known: &mut KnownIlos, wanted: &[&Row<'_>]) -> Result<(), Failure> {
+    *known = KnownIlos::beside(&places.config, &places.surroundings).map_err(StartError::Mistakes)?;
+    for row in wanted {
+        let name = &row.target.name;
+        if known.trust(name).pin() != row.known.pin() {
+            let why = format!("{}: somebody else wrote a line for {name}; try again", known.path().display());
+            return Err(Failure::Plain(why));
+        }
+        if let Ok(Shown { fingerprint, .. }) = row.shown {
             known.take_down(name, *fingerprint, host_now());
-            written += 1;
         }
     }
-    if written > 0 {
-        let failed = |error| Failure::Plain(format!("cannot write {}: {error}", known.path().display()));
-        known.write(&places.surroundings).map_err(failed)?;
-    }
-    Ok(written)
+    let failed = |error| Failure::Plain(format!("cannot write {}: {error}", known.path().display()));
+    known.write(&places.surroundings).map_err(failed)
 }
 
 /// What is new about one iLO.

@@ -91,8 +91,8 @@ impl<'a> Fleet<'a> {
             return;
         }
         let text = format!(
-            "{} has no line for {} of group `{group}`, so nothing is sent there; `ilo-reaper trust --write` takes \
-             certificates down",
+            "{} has no line for {} of group `{group}`, so nothing is sent there; `ilo-reaper trust --write` takes down \
+             those that are new",
             self.known.certificates.path().display(),
             some_names(unknown)
         );

@@ -145,8 +145,9 @@ impl KnownIlos {
         let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
         directory(folder, surroundings)
             .map_err(|why| io::Error::new(ErrorKind::PermissionDenied, format!("{} {why}", folder.display())))?;
-        let new = folder.join(format!(".{FILE}.new"));
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(&new)?;
+        // One of its own for each writer; one that is there already is somebody else's, or a trap.
+        let new = folder.join(format!(".{FILE}.{}.new", std::process::id()));
+        let file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&new)?;
         let mut text = BufWriter::new(&file);
         self.written.iter().try_for_each(|line| writeln!(text, "{line}"))?;
         text.flush()?;

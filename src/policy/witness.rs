@@ -16,6 +16,10 @@ pub(super) const GAPS: u32 = 3;
 /// Who is not told for so long is forgotten: a table may leave one out for a few looks.
 const LINGERS: Duration = Duration::from_secs(600);
 
+/// The most sessions that are watched. An iLO that shows more, part by part, makes them up; who is not watched never stood
+/// still.
+const WATCHED_MAX: usize = 1024;
+
 /// The longest pause that is believed where times are of two clocks.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -57,6 +61,9 @@ impl Witness {
         for session in &seen.sessions {
             let (login, access, before) = (session.login, session.access, self.last_look.unwrap_or(now));
             let new = || Watched { login, access, since: now, before, seen_at: now, longest_gap: None, left_out: None };
+            if self.watched.len() >= WATCHED_MAX && !self.watched.contains_key(&session.id) {
+                continue;
+            }
             let watched = self.watched.entry(session.id.clone()).or_insert_with(new);
             watched.left_out = None;
             // An id that is given again tells of somebody else.

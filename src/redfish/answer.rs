@@ -55,6 +55,11 @@ pub(super) fn unpacked(mut answer: Response<Bytes>) -> Result<Response<Bytes>, E
     Ok(answer)
 }
 
+/// The same where the body only explains what status and headers say: an odd one loses us no login.
+pub(super) fn unpacked_if_so(answer: Response<Bytes>) -> Response<Bytes> {
+    unpacked(answer.clone()).unwrap_or(answer)
+}
+
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }

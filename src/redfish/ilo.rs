@@ -11,7 +11,9 @@ use tokio::time::Instant;
 use tracing::debug;
 use zeroize::Zeroizing;
 
-use super::answer::{X_AUTH_TOKEN, collection_path, date, ended, login, login_refusal, refusal, unpacked};
+use super::answer::{
+    X_AUTH_TOKEN, collection_path, date, ended, login, login_refusal, refusal, unpacked, unpacked_if_so,
+};
 use super::transport::{ExchangeError, Patience, Peer, Transport};
 use super::wire::{self, Collection, Flashing};
 use crate::event::Cause;
@@ -183,7 +185,7 @@ impl<'a, T: Transport> Ilo<'a, T> {
         *request.method_mut() = Method::POST;
         let patience = Patience { total: self.patience.total + delay, ..self.patience };
         let patient = Ilo { transport: self.transport, peer: self.peer.clone(), patience, deadline: self.deadline };
-        let answer = patient.send(request, SESSIONS, None).await;
+        let answer = patient.send(request, SESSIONS, None).await.map(unpacked_if_so);
         let answer = answer.map_err(|error| match IloError::from(error) {
             error @ IloError::CertificateChanged { .. } => LoginError::Refused(error),
             error => LoginError::Unknown(error),
@@ -236,13 +238,13 @@ impl<'a, T: Transport> Ilo<'a, T> {
         let mut request = Request::new(Bytes::new());
         *request.method_mut() = Method::DELETE;
         match self.send(request, &path, Some(token)).await {
-            Ok(answer) => ended(&answer),
+            Ok(answer) => ended(&unpacked_if_so(answer)),
             Err(error) => Ended::Unknown(error.to_string()),
         }
     }
 
     async fn get(&self, path: &str, token: Option<&Secret>) -> Result<Response<Bytes>, IloError> {
-        let answer = self.send(Request::new(Bytes::new()), path, token).await?;
+        let answer = unpacked(self.send(Request::new(Bytes::new()), path, token).await?)?;
         if answer.status() != StatusCode::OK {
             return Err(refusal(&answer));
         }
@@ -279,7 +281,7 @@ impl<'a, T: Transport> Ilo<'a, T> {
             ..self.patience
         };
         let sent = Instant::now();
-        let answer = self.transport.exchange(&self.peer, request, patience).await.and_then(unpacked);
+        let answer = self.transport.exchange(&self.peer, request, patience).await;
         let took_ms = sent.elapsed().as_millis();
         match &answer {
             Ok(answer) => debug!(ilo = %self.peer.authority, %method, path, status = answer.status().as_u16(), took_ms),

@@ -18,3 +18,13 @@ fn a_standard_session_has_an_age_and_no_last_access() {
         assert_eq!(session(body.as_bytes(), PATH, &SessionId::read("132562")).unwrap().kind, kind);
     }
 }
+
+/// What the maker tells, but not so that it makes sense, is unknown; the standard does not stand in for it.
+#[test]
+fn a_makers_word_that_makes_no_sense_is_not_made_up_for() {
+    let body = r#"{ "@odata.id": "/redfish/v1/SessionService/Sessions/a", "UserName": "svc", "SessionType": "Redfish",
+        "CreatedTime": "2024-07-16T13:59:10Z", "ClientOriginIPAddress": "192.0.2.50",
+        "Oem": { "Hpe": { "UserTag": 5, "LoginTime": null, "UserIP": {}, "UserType": "Local" } } }"#;
+    let read = session(body.as_bytes(), PATH, &SessionId::read("a")).unwrap();
+    assert_eq!((read.kind, read.login, read.origin), (Kind::Unknown, None, None));
+}

@@ -134,12 +134,17 @@ fn read(raw: &Map<String, Value>, id: SessionId) -> Session {
     let oem = raw.get("Oem").and_then(|oem| oem.get("Hpe").or_else(|| oem.get("Hp")));
     let oem = oem.and_then(Value::as_object).unwrap_or(&nothing);
     // What the maker does not tell the standard may (DMTF Session schema 1.1 to 1.7). It has no last access.
-    let told = |of_maker, of_standard| text(oem, of_maker).or_else(|| text(raw, of_standard));
+    let told = |of_maker, of_standard| {
+        if oem.contains_key(of_maker) { text(oem, of_maker) } else { text(raw, of_standard) }
+    };
     Session {
         id,
         owner: text(raw, "UserName").and_then(owner),
         origin: told("UserIP", "ClientOriginIPAddress").and_then(address),
-        kind: text(oem, "UserTag").map_or_else(|| kind_of_standard(raw), Kind::read),
+        kind: match oem.get("UserTag") {
+            Some(tag) => Kind::read(tag.as_str().unwrap_or_default()),
+            None => kind_of_standard(raw),
+        },
         user_type: UserType::read(text(oem, "UserType").unwrap_or_default()),
         login: told("LoginTime", "CreatedTime").and_then(Timestamp::parse_rfc3339),
         access: text(oem, "AccessTime").and_then(Timestamp::parse_rfc3339),

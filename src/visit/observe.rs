@@ -33,6 +33,9 @@ struct Answered {
     took: Duration,
 }
 
+/// The most sessions that are remembered as suspect. An iLO that shows more, part by part, makes them up.
+const SUSPECTS_MAX: usize = 1024;
+
 /// The most members that are asked for one by one, where an iLO does not expand.
 const LINKS_MAX: usize = 64;
 
@@ -199,7 +202,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 
     fn suspect<'a>(&mut self, sessions: impl Iterator<Item = &'a Session>) {
         for session in sessions {
-            if !self.memory.suspects.contains(&session.id) {
+            if self.memory.suspects.len() < SUSPECTS_MAX && !self.memory.suspects.contains(&session.id) {
                 self.memory.suspects.push(session.id.clone());
             }
         }

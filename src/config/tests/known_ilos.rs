@@ -50,7 +50,7 @@ fn each_ilo_is_trusted_by_its_line_and_without_one_not_at_all() {
         ilo-1.example.net: Known(sha256:0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a, None)
         ilo-2.example.net: Known(sha256:0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b, Some(Timestamp(1795600800)))
         ilo-3.example.net: Unknown
-        known_ilos has no line for ilo-3.example.net of group `lab`, so nothing is sent there; `ilo-reaper trust --write` takes certificates down
+        known_ilos has no line for ilo-3.example.net of group `lab`, so nothing is sent there; `ilo-reaper trust --write` takes down those that are new
     "#]].assert_eq(&trusted(&desk(&known)));
 }
 
@@ -63,7 +63,7 @@ fn without_the_file_nobody_is_known_and_that_is_no_mistake() {
         ilo-1.example.net: Unknown
         ilo-2.example.net: Unknown
         ilo-3.example.net: Unknown
-        known_ilos has no line for ilo-1.example.net, ilo-2.example.net, ilo-3.example.net and 1 more of group `lab`, so nothing is sent there; `ilo-reaper trust --write` takes certificates down
+        known_ilos has no line for ilo-1.example.net, ilo-2.example.net, ilo-3.example.net and 1 more of group `lab`, so nothing is sent there; `ilo-reaper trust --write` takes down those that are new
     "#]].assert_eq(&trusted(&desk));
 }
 

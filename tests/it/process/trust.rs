@@ -108,7 +108,13 @@ fn a_known_certificate_that_changes_ends_all_requests_until_the_new_one_is_taken
 
     let ended = site.ask(&["trust"]);
     assert_eq!((ended.code, ended.out), (Some(1), format!("-r1 {old}\n+r1 {new}")));
-    let ended = site.ask(&["trust", "--write", "--json"]);
+    let ended = site.ask(&["trust", "--write"]);
+    assert!(ended.code == Some(1) && ended.err.contains("`ilo-reaper trust r1 --write`"), "{}", ended.err);
+    assert!(
+        std::fs::read_to_string(site.path("known_ilos")).unwrap().contains(&old),
+        "unasked, no certificate is replaced"
+    );
+    let ended = site.ask(&["trust", "r1", "--write", "--json"]);
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     let document: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
     let row = &document["ilos"][0];
