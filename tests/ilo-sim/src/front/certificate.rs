@@ -1,4 +1,4 @@
-//! The certificate of an iLO, as it leaves the factory.
+//! The certificate of an iLO: that of the factory, or one that a site put in its place.
 
 use std::fmt;
 use std::io;
@@ -38,7 +38,11 @@ impl Certificate {
         let mut issuer = CertificateParams::default();
         issuer.distinguished_name = name("Default Issuer (Do not trust)");
         let der = params.signed_by(&key, &Issuer::from_params(&issuer, &key))?.der().clone();
-        Ok(Self { der, key: Arc::new(key) })
+        Ok(Self::of(der, key))
+    }
+
+    pub(super) fn of(der: CertificateDer<'static>, key: KeyPair) -> Self {
+        Self { der, key: Arc::new(key) }
     }
 
     /// The certificate in DER.
@@ -90,7 +94,7 @@ fn name(common: &str) -> DistinguishedName {
 }
 
 /// Eight bytes out of the key: two keys under one issuer must not share a number, or clients complain.
-fn serial_number(key: &KeyPair) -> SerialNumber {
+pub(super) fn serial_number(key: &KeyPair) -> SerialNumber {
     let hash = digest(&SHA256, key.public_key_raw());
     let mut number: Vec<u8> = hash.as_ref().iter().copied().take(8).collect();
     // The first bit would make it negative, and a leading zero byte would make it shorter.

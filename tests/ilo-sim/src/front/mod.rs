@@ -4,6 +4,7 @@
 //! chunked bodies over kept-alive HTTP/1.1 connections (HPE Redfish docs, "iLO 5 adaptation"), so this
 //! does too, but where the answer tells its length: that of an iLO 4.
 
+mod authority;
 mod body;
 mod certificate;
 
@@ -31,6 +32,7 @@ use crate::ilo::Ilo;
 use crate::log::Logged;
 use crate::moment::Moment;
 use crate::reply::{Delivery, Reply};
+pub use authority::Authority;
 use body::Body;
 pub use certificate::Certificate;
 

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -216,6 +217,30 @@ fn a_front_that_is_dropped_is_gone() {
         let mut byte = [0];
         assert!(!matches!(open.read(&mut byte).await, Ok(1..)), "open connections end");
         assert!(TcpStream::connect(address).await.is_err());
+    });
+}
+
+#[test]
+fn whoever_trusts_the_authority_trusts_the_certificates_that_it_issues_for_the_address_in_them() {
+    run(async {
+        let (authority, front) = (Authority::new().unwrap(), front().await);
+        let mut trusted = rustls::RootCertStore::empty();
+        trusted.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(trusted)
+            .with_no_client_auth();
+        let connector = TlsConnector::from(Arc::new(config));
+        let gets_in = async |certificate: Certificate, address: [u8; 4]| {
+            front.replace_certificate(certificate).unwrap();
+            let stream = TcpStream::connect(front.address()).await.unwrap();
+            connector.connect(ServerName::from(IpAddr::from(address)), stream).await.is_ok()
+        };
+        let issued = || authority.issue(Ipv4Addr::LOCALHOST.into()).unwrap();
+        assert!(gets_in(issued(), [127, 0, 0, 1]).await);
+        assert!(!gets_in(issued(), [127, 0, 0, 2]).await, "it is for another address");
+        assert!(!gets_in(Certificate::factory("SIM0000001").unwrap(), [127, 0, 0, 1]).await);
     });
 }
 

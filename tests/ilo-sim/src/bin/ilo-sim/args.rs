@@ -106,6 +106,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FROM=ADDRESS", value_parser = seen_as, help_heading = "World")]
     pub(crate) seen_as: Vec<SeenAs>,
 
+    /// Shows certificates for the iLOs' addresses, issued by an authority of the site, whose own is written to FILE as
+    /// PEM; else each shows one that the factory might have made, which no client can check
+    #[arg(long, value_name = "FILE", help_heading = "World")]
+    pub(crate) site_authority: Option<PathBuf>,
+
     /// Where chance begins: session ids and tokens follow from it
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,

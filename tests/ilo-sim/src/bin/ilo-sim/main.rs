@@ -7,12 +7,13 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::IpAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser as _;
-use ilo_sim::front::{Front, World};
+use ilo_sim::front::{Authority, Front, World};
 use ilo_sim::{Account, Ilo, Logged, Moment, Spec};
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -79,12 +80,25 @@ async fn run(args: Args) -> Result<(), Failure> {
     let accounts =
         accounts::parse(&text).map_err(|mistake| Failure::new(format!("{file}:{}", mistake.line), mistake.why))?;
     let world = world(&args)?;
+    let authority = args.site_authority.as_deref().map(authority).transpose()?;
     let mut fronts = Vec::new();
     for (index, &address) in args.ilos.iter().enumerate() {
-        fronts.push(switch_on(&args, index, address, &accounts, world.clone()).await?);
+        let front = switch_on(&args, index, address, &accounts, world.clone()).await?;
+        if let Some(authority) = &authority {
+            let certified = authority.issue(address).and_then(|certificate| front.replace_certificate(certificate));
+            certified.map_err(|why| Failure::new(format!("no certificate for {address}"), why))?;
+        }
+        fronts.push(front);
     }
     announce(&fronts).map_err(|why| Failure::new("cannot write to standard output", why))?;
     std::future::pending().await
+}
+
+/// An authority for the iLOs, and its certificate in a file.
+fn authority(file: &Path) -> Result<Authority, Failure> {
+    let authority = Authority::new().map_err(|why| Failure::new("no authority", why))?;
+    fs::write(file, authority.pem()).map_err(|why| Failure::new(format!("cannot write {}", file.display()), why))?;
+    Ok(authority)
 }
 
 async fn switch_on(
