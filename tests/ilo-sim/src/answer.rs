@@ -43,6 +43,11 @@ impl Answer {
         Self::unsealed(StatusCode::OK, like, fill).with(LINK, HeaderValue::from_static(described_by))
     }
 
+    /// Something that is no resource and has no schema.
+    pub(crate) fn plain(like: &Traits, fill: impl FnOnce(&mut Object<'_>)) -> Self {
+        Self::unsealed(StatusCode::OK, like, fill)
+    }
+
     /// A file, such as a registry.
     pub(crate) fn large_file(like: &Traits, fill: impl FnOnce(&mut Object<'_>)) -> Self {
         Self { large: true, ..Self::unsealed(StatusCode::OK, like, fill) }

@@ -37,6 +37,10 @@ pub(crate) enum Resource {
     Versions,
     /// `/redfish/v1`
     Root,
+    /// `/redfish/v1/odata`
+    ServiceDocument,
+    /// `/redfish/v1/$metadata`
+    Metadata,
     SessionService,
     Sessions,
     Session(String),
@@ -44,6 +48,9 @@ pub(crate) enum Resource {
     Manager,
     UpdateService,
     AccountService,
+    /// The roles that accounts have.
+    Roles,
+    Role(String),
     /// The accounts of host applications.
     AppAccounts,
     AppAccount(String),
@@ -109,6 +116,8 @@ impl Json for Path<'_> {
 pub(crate) const SESSIONS: &str = "/redfish/v1/SessionService/Sessions";
 /// The same among the resources before Redfish.
 pub(crate) const REST_SESSIONS: &str = "/rest/v1/Sessions";
+/// The roles of accounts (captures of iLO 5, 6 and 7).
+pub(crate) const ROLES: &str = "/redfish/v1/AccountService/Roles";
 /// The accounts of host applications on iLO 7 (HPE Redfish docs, "Managing iLO users").
 pub(crate) const APP_ACCOUNTS: &str = "/redfish/v1/AccountService/Oem/Hpe/AppAccounts";
 
@@ -164,6 +173,9 @@ impl Resource {
             SESSIONS | "/redfish/v1/Sessions" => Self::Sessions,
             "/redfish/v1/Managers" => Self::Managers,
             "/redfish/v1/AccountService" => Self::AccountService,
+            "/redfish/v1/odata" if like.services.odata_documents => Self::ServiceDocument,
+            "/redfish/v1/$metadata" if like.services.odata_documents => Self::Metadata,
+            ROLES if like.services.roles => Self::Roles,
             _ if path == like.manager.path => Self::Manager,
             _ if path == like.services.updates.path() => Self::UpdateService,
             APP_ACCOUNTS if like.services.app_accounts => Self::AppAccounts,
@@ -174,14 +186,18 @@ impl Resource {
 
     fn member_of(path: &str, like: &Traits) -> Self {
         let below = |collection: &str| path.strip_prefix(collection).and_then(|rest| rest.strip_prefix('/'));
-        let member = |collection: &str| below(collection).filter(|id| !id.contains('/'));
+        let member = |collection: &str| below(collection).filter(|id| !id.contains('/')).map(ToOwned::to_owned);
+        let has = like.services;
         if let Some(id) = member(SESSIONS) {
-            return Self::Session(id.to_owned());
-        }
-        match member(APP_ACCOUNTS) {
-            Some(id) if like.services.app_accounts => Self::AppAccount(id.to_owned()),
-            _ if path.starts_with("/redfish/") || path == "/rest" || path.starts_with("/rest/") => Self::Missing,
-            _ => Self::Foreign,
+            Self::Session(id)
+        } else if let Some(id) = member(APP_ACCOUNTS).filter(|_| has.app_accounts) {
+            Self::AppAccount(id)
+        } else if let Some(id) = member(ROLES).filter(|_| has.roles) {
+            Self::Role(id)
+        } else if path.starts_with("/redfish/") || path == "/rest" || path.starts_with("/rest/") {
+            Self::Missing
+        } else {
+            Self::Foreign
         }
     }
 }

@@ -84,7 +84,9 @@ impl Ilo {
             _ if call.target.expand && like.wire.expand == Expand::Refused => Done::plainly(unexpanded(&call)),
             (Resource::Sessions, &Method::POST) => self.login(&call),
             // A token is not even looked at here, so asking for the root keeps no session alive.
-            (Resource::Versions | Resource::Root, _) => Done::plainly(self.act(&call, None).0),
+            (Resource::Versions | Resource::Root | Resource::ServiceDocument | Resource::Metadata, _) => {
+                Done::plainly(self.act(&call, None).0)
+            }
             (Resource::Foreign, _) => Done::plainly(outside(&call)),
             _ if !like.login.checked => {
                 let (answer, effect) = self.act(&call, None);
@@ -152,6 +154,8 @@ impl Ilo {
         let (found, allowed) = match &call.target.resource {
             Resource::Versions => (Some(view.versions()), "GET, HEAD"),
             Resource::Root => (Some(view.root()), "GET, HEAD"),
+            Resource::ServiceDocument => (Some(view.service_document()), "GET, HEAD"),
+            Resource::Metadata => (Some(view.metadata()), "GET, HEAD"),
             Resource::SessionService => (Some(view.session_service()), "GET, HEAD"),
             Resource::Sessions => (Some(view.sessions(expand)), "GET, HEAD, POST"),
             Resource::Session(id) if method == Method::DELETE => return self.delete(call, visitor, id),
@@ -160,6 +164,8 @@ impl Ilo {
             Resource::Manager => (Some(view.manager_answer()), "GET, HEAD"),
             Resource::UpdateService => (Some(view.update_service()), "GET, HEAD"),
             Resource::AccountService => (Some(view.account_service()), "GET, HEAD"),
+            Resource::Roles => (Some(view.roles(expand)), "GET, HEAD"),
+            Resource::Role(id) => (view.role(id), "GET, HEAD"),
             Resource::AppAccounts => (Some(view.app_accounts(expand)), "GET, HEAD"),
             Resource::AppAccount(id) => (view.app_account(id), "GET, HEAD"),
             Resource::Registry => (Some(view.registry()), "GET, HEAD"),

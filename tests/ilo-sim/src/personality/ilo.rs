@@ -89,6 +89,9 @@ pub(super) const ILO_5: Traits = Traits {
         updates: Updates::Vendor,
         basic_auth: true,
         two_factor: true,
+        odata_documents: true,
+        // It has them, but other suites hold digests of its account service, which would link to them.
+        roles: false,
         app_accounts: false,
         registry_path: Some("/redfish/v1/RegistryStore/registries/en/Base.json"),
     },
@@ -148,6 +151,7 @@ const ILO_6: Traits = Traits {
     schemas: &schema::ILO_6,
     root: Root { language_version: "1.66", redfish_version: "1.20.0", ..ILO_5.root },
     wire: Wire { rest_door: RestDoor::Redirected, ..ILO_5.wire },
+    services: Services { roles: true, ..ILO_5.services },
     ..ILO_5
 };
 
@@ -263,6 +267,8 @@ const ILO_4: Traits = Traits {
         updates: Updates::BelowManager,
         basic_auth: false,
         two_factor: false,
+        odata_documents: false,
+        roles: false,
         app_accounts: false,
         registry_path: Some("/redfish/v1/RegistryStore/registries/en/Base"),
     },

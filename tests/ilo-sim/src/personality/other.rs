@@ -55,6 +55,8 @@ const STANDARD: Traits = Traits {
         updates: Updates::Untold,
         basic_auth: false,
         two_factor: false,
+        odata_documents: true,
+        roles: false,
         app_accounts: false,
         registry_path: None,
     },

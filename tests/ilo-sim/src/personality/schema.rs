@@ -56,8 +56,28 @@ pub(crate) struct Schemas {
     pub(crate) update_service_oem: Schema,
     pub(crate) account_service: Schema,
     pub(crate) account_service_oem: Schema,
+    pub(crate) roles: Schema,
+    pub(crate) role: Schema,
     pub(crate) app_accounts: Schema,
     pub(crate) app_account: Schema,
+}
+
+impl Schemas {
+    /// Those of the standard, of which the metadata tells.
+    pub(crate) const fn standard(&self) -> [Schema; 10] {
+        [
+            self.root,
+            self.account_service,
+            self.managers,
+            self.manager,
+            self.roles,
+            self.role,
+            self.sessions,
+            self.session,
+            self.session_service,
+            self.update_service,
+        ]
+    }
 }
 
 /// Every capture of an iLO 5.
@@ -76,6 +96,8 @@ pub(super) const ILO_5: Schemas = Schemas {
     update_service_oem: schema!("HpeiLOUpdateServiceExt", "v2_1_1"),
     account_service: schema!("AccountService", "v1_5_0"),
     account_service_oem: schema!("HpeiLOAccountService", "v2_4_0"),
+    roles: schema!("RoleCollection"),
+    role: schema!("Role", "v1_2_1"),
     // Of iLO 7 only, where the names of these are a guess.
     app_accounts: schema!("HpeiLOAppAccountCollection"),
     app_account: schema!("HpeiLOAppAccount", "v1_0_0"),

@@ -339,6 +339,11 @@ pub(crate) struct Services {
     pub(crate) basic_auth: bool,
     /// `TwoFactorAuth`: since iLO 5 2.95 and iLO 6 1.50 (HPE changelogs).
     pub(crate) two_factor: bool,
+    /// `/redfish/v1/odata` and `/redfish/v1/$metadata`: in every capture, from iLO 5 2.46 on. That no login is asked for
+    /// is what the standard wants, and for iLOs a guess.
+    pub(crate) odata_documents: bool,
+    /// `/redfish/v1/AccountService/Roles`: in every capture, from iLO 5 2.46 on.
+    pub(crate) roles: bool,
     /// Accounts of host applications: iLO 7 (HPE Redfish docs, "Application accounts").
     pub(crate) app_accounts: bool,
     /// Where the standard registry can be read.

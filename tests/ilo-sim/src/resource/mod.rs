@@ -1,6 +1,7 @@
 //! The JSON of every resource, built from the shapes of HPE's published captures; what differs from
 //! firmware to firmware is asked of its traits.
 
+mod documents;
 mod manager;
 mod root;
 mod services;

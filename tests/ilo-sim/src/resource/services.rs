@@ -4,7 +4,7 @@ use super::{View, enabled, link};
 use crate::answer::Answer;
 use crate::gate::STEP_S;
 use crate::json::Object;
-use crate::path::APP_ACCOUNTS;
+use crate::path::{APP_ACCOUNTS, ROLES};
 use crate::personality::traits::Updates;
 use crate::registry;
 
@@ -58,6 +58,9 @@ impl View<'_> {
                     oem.put("TwoFactorAuth", if spec.two_factor.is_some() { "Enabled" } else { "Disabled" });
                 }
             });
+            if has.roles {
+                link(service, "Roles", self.path(ROLES));
+            }
             service.put("ServiceEnabled", true);
             enabled(service);
             self.old_type(service, schema);
@@ -97,6 +100,43 @@ impl View<'_> {
         })
     }
 
+    /// The roles that are there from the start. Captures have one more for each group of a directory.
+    pub(crate) fn roles(&self, expand: bool) -> Answer {
+        let schema = self.schemas().roles;
+        let roles = self.resource(schema, self.path(ROLES), |roles| {
+            roles.put("Description", "iLO Roles Collection");
+            if expand {
+                roles.resources("Members", PREDEFINED.iter().map(|role| self.role_draft(role)));
+            } else {
+                let paths = PREDEFINED.iter().map(|role| self.links.to_member(ROLES, role.id));
+                roles.objects("Members", paths, |member, path| member.put("@odata.id", path));
+            }
+            roles.put("Members@odata.count", PREDEFINED.len());
+            roles.put("Name", "Roles");
+        });
+        Answer::resource(roles, schema.described_by)
+    }
+
+    /// One of them.
+    pub(crate) fn role(&self, id: &str) -> Option<Answer> {
+        let role = PREDEFINED.iter().find(|role| role.id == id)?;
+        Some(Answer::resource(self.role_draft(role), self.schemas().role.described_by))
+    }
+
+    fn role_draft(&self, held: &Role) -> crate::etag::Draft {
+        self.resource(self.schemas().role, self.links.to_member(ROLES, held.id), |role| {
+            role.texts("AssignedPrivileges", held.privileges);
+            role.put("Description", "iLO User Role");
+            role.put("Id", held.id);
+            role.put("IsPredefined", true);
+            role.put("Name", "User Role");
+            if held.operates {
+                role.texts("OemPrivileges", &OPERATES);
+            }
+            role.put("RoleId", held.id);
+        })
+    }
+
     /// The standard registry: as much of it as the simulator uses.
     pub(crate) fn registry(&self) -> Answer {
         let name = self.like.messages.base;
@@ -116,6 +156,34 @@ impl View<'_> {
         })
     }
 }
+
+/// A role, as HPE's captures of iLO 5, 6 and 7 have it.
+struct Role {
+    id: &'static str,
+    privileges: &'static [&'static str],
+    /// It has the maker's own privileges too.
+    operates: bool,
+}
+
+const PREDEFINED: [Role; 3] = [
+    Role {
+        id: "Administrator",
+        privileges: &["Login", "ConfigureManager", "ConfigureUsers", "ConfigureSelf", "ConfigureComponents"],
+        operates: true,
+    },
+    Role { id: "Operator", privileges: &["Login", "ConfigureSelf", "ConfigureComponents"], operates: true },
+    Role { id: "ReadOnly", privileges: &["Login", "ConfigureSelf"], operates: false },
+];
+
+/// The maker's own privileges of those who operate a server.
+const OPERATES: [&str; 6] = [
+    "RemoteConsolePriv",
+    "VirtualMediaPriv",
+    "VirtualPowerAndResetPriv",
+    "HostBIOSConfigPriv",
+    "HostNICConfigPriv",
+    "HostStorageConfigPriv",
+];
 
 fn entry(message: &mut Object<'_>, meaning: registry::Meaning) {
     message.put("Message", meaning.text);

@@ -1,6 +1,7 @@
 //! What an iLO does, as stories: somebody asks, time passes, somebody else asks.
 
 mod choices;
+mod documents;
 mod door;
 mod generations;
 mod ilo4;
