@@ -30,6 +30,8 @@ pub(super) struct Told {
     capped: bool,
     forbidden: bool,
     certificate: Option<Duration>,
+    /// In a row.
+    duplicates: u32,
     duplicate: Option<Duration>,
     full: Option<Duration>,
     clock: Option<Duration>,
@@ -93,7 +95,7 @@ fn good(told: &mut Told, at: &Place, now: Duration, events: &mut Vec<Event>) {
         events.push(Event::IloReachable { at: at.clone(), since });
     }
     (told.failures, told.failing_since) = (0, None);
-    (told.certificate, told.duplicate, told.full) = (None, None, None);
+    (told.certificate, told.duplicates, told.duplicate, told.full) = (None, 0, None, None);
 }
 
 /// A clock that jumped is told, at most once in a while; one that is wrong, or whose times can't be true together, once a day.
@@ -235,7 +237,9 @@ fn failed(
             return;
         }
         VisitError::Duplicate(other) => {
-            if due(told.duplicate) {
+            // An iLO that gets another name has both for a moment.
+            told.duplicates = told.duplicates.saturating_add(1);
+            if told.duplicates > 1 && due(told.duplicate) {
                 told.duplicate = Some(now);
                 events.push(Event::IloDuplicate { at, other: other.clone() });
             }

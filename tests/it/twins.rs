@@ -189,3 +189,25 @@ fn an_ilo_that_lies_about_which_one_it_is_keeps_us_from_no_other() {
         assert!(world.heard("ilo.duplicate").is_empty());
     });
 }
+
+/// The same iLO under another name: its session moves with it, and nobody is called twice.
+#[test]
+fn an_ilo_that_is_renamed_is_no_duplicate() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        let running = world.start();
+        world.pass(300).await;
+        let mut settings = world.settings.clone();
+        let target = settings.targets.remove(&IloName::new("r1")).unwrap();
+        let mut renamed = ilo_reaper::settings::Target::clone(&target);
+        renamed.name = IloName::new("db-1");
+        settings.targets.insert(renamed.name.clone(), renamed.into());
+        running.commands.send(Command::Replace(settings.clone().into())).await.unwrap();
+        world.pass(600).await;
+        assert_eq!((world.logins("r1"), world.ours("r1")), (2, 1), "{}", world.story());
+        assert!(world.heard("ilo.duplicate").is_empty(), "{}", world.story());
+        world.settings = settings;
+        world.stop(running).await;
+        assert_eq!(world.ours("r1"), 0);
+    });
+}

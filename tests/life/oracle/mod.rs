@@ -288,7 +288,6 @@ impl Oracle {
     fn begins(&mut self, now: Moment, number: usize, site: &Site) {
         self.books[number].under_way += 1;
         let (here, all) = (self.books[number].under_way, self.books.iter().map(|book| book.under_way).sum::<usize>());
-        let is_settled = now.since(self.unsettled).as_secs() > 300;
         if here > 1 && !self.is_mixed_up() {
             self.breaks("I8", format!("{here} requests to ilo-{number:02} at once"));
         }
@@ -301,7 +300,7 @@ impl Oracle {
         if sick > (places / 4).max(1) && all_known {
             self.breaks("rule 4", format!("{sick} of {places} places are taken by the dead"));
         }
-        if all > places && is_settled {
+        if all > places && now.since(self.unsettled).as_secs() > 300 {
             self.breaks("rule 4", format!("{all} requests at once, with {places} places"));
         }
     }
@@ -383,12 +382,13 @@ impl Oracle {
 /// The id in the path, which is empty where the path names no session; `None` where the path is none of ours.
 fn told_path(request: &Request<Bytes>, on: On) -> Option<SessionId> {
     const SESSIONS: &str = "/redfish/v1/SessionService/Sessions/";
+    const OLD_UPDATE_SERVICE: &str = "/redfish/v1/Managers/1/UpdateService/";
     let path = request.uri().path();
     let nobody = || SessionId::from("");
     match on {
         On::Root => (path == "/redfish/v1/").then(nobody),
         On::Login | On::Collection => (path == SESSIONS).then(nobody),
-        On::Update => (path == "/redfish/v1/UpdateService/").then(nobody),
+        On::Update => matches!(path, "/redfish/v1/UpdateService/" | OLD_UPDATE_SERVICE).then(nobody),
         _ => {
             let id = path.strip_prefix(SESSIONS)?.strip_suffix('/')?;
             let is_plain = !id.is_empty()
