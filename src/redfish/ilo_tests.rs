@@ -336,7 +336,8 @@ async fn an_answer_that_is_packed_though_nobody_asked_reads_the_same() {
 
 #[tokio::test]
 async fn what_does_not_unpack_or_unpacks_to_too_much_is_nonsense() {
-    let bomb = gzip(&" ".repeat(BODY_BYTES_MAX + 1));
+    // What there is room for would make sense.
+    let bomb = gzip(&format!("{{}}{}", " ".repeat(BODY_BYTES_MAX)));
     assert!(bomb.len() < 64 * 1024);
     for (encoding, body) in [
         ("gzip", Bytes::from_static(b"{}")),
