@@ -81,6 +81,9 @@ impl Authorities {
             [one] => match one.key {
                 "pin" => fingerprint(one),
                 "ca" => self.file(one, surroundings),
+                _ if matches!(one.node, Node::Map(_)) => {
+                    one.none("a pin or a file stands here itself: `{ pin: \"sha256:…\", legacy: true }`")
+                }
                 _ => self.word(one, "`known`, `system` or `insecure`"),
             },
             [first, .., last] => {

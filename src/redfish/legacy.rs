@@ -77,7 +77,7 @@ impl Old {
     pub(super) async fn glimpse(&self, peer: &Peer, connect: Duration) -> Result<Fingerprint, Failure> {
         let context = self.bare().map_err(|error| broken(&error))?;
         let anybody = Peer { trust: Trust::Insecure, ..peer.clone() };
-        let shaken = async { shake_hands(&context, &anybody, reach(peer).await?).await };
+        let shaken = async { shake_hands(&context, &anybody, reach(peer, connect).await?).await };
         shown(in_time(connect, shaken).await?.ssl())
     }
 
@@ -176,7 +176,7 @@ impl Legacy {
         (patience, over): (Duration, &Over),
     ) -> Result<SendRequest<Full<Bytes>>, Failure> {
         let connected = async {
-            let stream = shake_hands(&self.context, peer, reach(peer).await?).await?;
+            let stream = shake_hands(&self.context, peer, reach(peer, patience).await?).await?;
             handshake(TokioIo::new(stream)).await.map_err(|error| lost(&error))
         };
         let (sender, connection) = in_time(patience, connected).await?;
@@ -232,17 +232,23 @@ async fn in_time<T>(patience: Duration, connected: impl Future<Output = Result<T
     })
 }
 
-async fn reach(peer: &Peer) -> Result<TcpStream, Failure> {
+/// The first of its addresses that answers. Each gets an equal part of the time: one that says nothing leaves some to
+/// the next.
+async fn reach(peer: &Peer, patience: Duration) -> Result<TcpStream, Failure> {
     let there = (peer.authority.host.as_str(), peer.authority.port);
     let addresses = lookup_host(there).await.map_err(|error| Failure::of(&error, Cause::Dns, false))?;
+    let addresses: Vec<_> = addresses.collect();
+    let each = patience / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
     let mut failure = Failure::new(Cause::Dns, "its name has no address");
     for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                stream.set_nodelay(true).map_err(|error| Failure::of(&error, Cause::Refused, false))?;
-                return Ok(stream);
-            }
-            Err(error) => failure = Failure::of(&error, Cause::Refused, false),
+        let connected = async {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true).map(|()| stream)
+        };
+        let connected = async { connected.await.map_err(|error| Failure::of(&error, Cause::Refused, false)) };
+        match in_time(each, connected).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = error,
         }
     }
     Err(failure)

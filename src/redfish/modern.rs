@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -34,11 +35,9 @@ impl Modern {
     }
 
     fn with(tls: rustls::ClientConfig, peer: &Peer) -> Result<Self, Failure> {
-        let mut builder = reqwest::Client::builder();
-        if peer.authority.host.contains('%') {
-            builder = builder.dns_resolver(Arc::new(Zoned(peer.authority.host.clone())));
-        }
-        let client = builder
+        let turn = Turn::default();
+        let client = reqwest::Client::builder()
+            .dns_resolver(Arc::new(Finder { host: peer.authority.host.clone(), turn: turn.clone() }))
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             // A login or a DELETE must not be sent twice. Beneath this, hyper takes another connection only for a request
@@ -47,7 +46,7 @@ impl Modern {
             .no_proxy()
             .referer(false)
             .http1_only()
-            .connector_layer(Bounded)
+            .connector_layer(Bounded(turn))
             .pool_idle_timeout(IDLE_CONNECTION)
             .pool_max_idle_per_host(1)
             .user_agent(USER_AGENT)
@@ -109,14 +108,30 @@ fn failure(error: &reqwest::Error) -> Failure {
 /// Stands in URLs for an address with a zone, which no URL can hold.
 const ZONED: &str = "zoned.invalid";
 
-/// Finds an address with a zone, whatever the URL says.
-struct Zoned(String);
+/// Which address of a name is tried first. One that says nothing uses up all the time that there is: the next visit
+/// begins with another.
+#[derive(Clone, Default)]
+struct Turn(Arc<AtomicUsize>);
 
-impl Resolve for Zoned {
+impl Turn {
+    fn next(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Finds the host of a line, whatever the URL says.
+struct Finder {
+    host: String,
+    turn: Turn,
+}
+
+impl Resolve for Finder {
     fn resolve(&self, _: Name) -> Resolving {
-        let host = self.0.clone();
+        let (host, turn) = (self.host.clone(), self.turn.0.load(Ordering::Relaxed));
         Box::pin(async move {
-            let found: Vec<_> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            let mut found: Vec<_> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            let first = turn % found.len().max(1);
+            found.rotate_left(first);
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
@@ -132,19 +147,22 @@ tokio::task_local! {
 const CONNECT_UNWATCHED: Duration = Duration::from_secs(5);
 
 /// Bounds how long TCP and TLS may take.
-#[derive(Clone, Copy)]
-struct Bounded;
+#[derive(Clone)]
+struct Bounded(Turn);
 
 impl<S> Layer<S> for Bounded {
     type Service = Bound<S>;
 
     fn layer(&self, connector: S) -> Bound<S> {
-        Bound(connector)
+        Bound { connector, turn: self.0.clone() }
     }
 }
 
 #[derive(Clone)]
-struct Bound<S>(S);
+struct Bound<S> {
+    connector: S,
+    turn: Turn,
+}
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
@@ -159,15 +177,16 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<S::Response, AnyError>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), AnyError>> {
-        self.0.poll_ready(context).map_err(Into::into)
+        self.connector.poll_ready(context).map_err(Into::into)
     }
 
     fn call(&mut self, to: R) -> Self::Future {
-        let connecting = self.0.call(to);
+        let (connecting, turn) = (self.connector.call(to), self.turn.clone());
         let bounds = CONNECT.try_with(Clone::clone);
         let (patience, over) = bounds.unwrap_or_else(|_| (CONNECT_UNWATCHED, Over::default()));
         Box::pin(async move {
             let Ok(connected) = tokio::time::timeout(patience, connecting).await else {
+                turn.next();
                 let detail = format!("no connection within {} s", patience.as_secs_f32());
                 return Err(io::Error::new(io::ErrorKind::TimedOut, detail).into());
             };

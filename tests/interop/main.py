@@ -13,7 +13,7 @@ from pathlib import Path
 from world import Failure, World
 
 # Each group has a network of its own, so that it can run beside others: 127.44.<number>.0. The longest come first.
-GROUPS = {"ilorest": 3, "validator": 4, "ansible": 5, "ilorest5": 6, "sushy": 7, "dmtf": 8, "curl": 9}
+GROUPS = {"ilorest": 3, "validator": 4, "ansible": 5, "ilorest5": 6, "sushy": 7, "dmtf": 8, "curl": 9, "names": 10}
 
 # As many groups run at a time. One of them mostly waits for things to become idle.
 LANES = 2

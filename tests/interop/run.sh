@@ -7,6 +7,7 @@
 #   ilorest5    its oldest version, on an iLO 4          dmtf        DMTF's library, and programs made of it
 #   ansible     community.general                        validator   DMTF's check of the protocol
 #   curl        the bytes that documents and captures show
+#   names       names on the network that fail, change, or mean more than one address
 #
 # The programs come from PyPI and stay in target/interop/venvs for the next time.
 #
@@ -68,7 +69,7 @@ mkdir -p "$venvs"
 install ilorest "${ILOREST[@]}" & installs=($!)
 install ilorest5 "${ILOREST5[@]}" & installs+=($!)
 install standard "${STANDARD[@]}" & installs+=($!)
-build=(cargo build --quiet --workspace --bins)
+build=(cargo build --quiet --workspace --bins --features ilo-reaper/legacy-tls)
 if [[ $profile != debug ]]; then build+=(--profile "$profile"); fi
 "${build[@]}"
 for install in "${installs[@]}"; do wait "$install"; done

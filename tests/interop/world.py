@@ -203,7 +203,7 @@ fleet:
     username: {username}
     password_file: {password_file}
     policy: interop
-    tls: {{ pin: "{pin}" }}
+    tls: {{ pin: "{pin}", legacy: {legacy} }}
     ilos:
       - {{ name: {ilo}, address: {address}, port: {port} }}
 report: {{ log: json }}
@@ -213,7 +213,8 @@ report: {{ log: json }}
 class Daemon:
     """The real program, for one iLO."""
 
-    def __init__(self, binary, home, ilo, *, mode="enforce", rule, limit=10, poll_s=1):
+    def __init__(self, binary, home, ilo, *, mode="enforce", rule, limit=10, poll_s=1, name=None, legacy=False):
+        """`name` is the iLO's name on the network, where its address is not to be used: see Names."""
         self.ilo, self.home = ilo, home.resolve()
         self.home.mkdir(parents=True)
         password_file, config = self.home / "password", self.home / "ilo-reaper.yaml"
@@ -222,16 +223,17 @@ class Daemon:
         config.write_text(
             CONFIG.format(
                 mode=mode, poll_s=poll_s, limit=limit, rule=rule, username=REAPER, password_file=password_file,
-                pin=ilo.fingerprint, ilo=ilo.name, address=ilo.address, port=ilo.port,
+                pin=ilo.fingerprint, legacy=str(legacy).lower(), ilo=ilo.name,
+                address=name.name if name else ilo.address, port=ilo.port,
             )
         )  # fmt: skip
         directories = {}
-        for name in ("state", "runtime"):
-            (self.home / name).mkdir(mode=0o700)
-            directories[f"{name.upper()}_DIRECTORY"] = str(self.home / name)
+        for kind in ("state", "runtime"):
+            (self.home / kind).mkdir(mode=0o700)
+            directories[f"{kind.upper()}_DIRECTORY"] = str(self.home / kind)
         with open(self.home / "events.jsonl", "w") as stdout, open(self.home / "stderr", "w") as stderr:
             self.process = subprocess.Popen(
-                [binary, "run", "--config", config],
+                [*(name.command if name else []), binary, "run", "--config", config],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
@@ -280,6 +282,23 @@ class Daemon:
         self.process.wait()
 
 
+class Name:
+    """A name on the network that means what a story says, for the programs that it is told to."""
+
+    def __init__(self, home, name):
+        self.name, self.hosts, switch = name, home / "hosts", home / "nsswitch.conf"
+        home.mkdir(parents=True)
+        self.means()
+        # Nobody is asked but the file.
+        switch.write_text("passwd: files\ngroup: files\nhosts: files\n")
+        mounts = f"mount --bind {self.hosts} /etc/hosts && mount --bind {switch} /etc/nsswitch.conf"
+        self.command = ["unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh"]
+
+    def means(self, *addresses):
+        """In this order, from the next time on that somebody asks. Written in place: the mount is of the file."""
+        self.hosts.write_text("".join(f"{address} {self.name}\n" for address in addresses))
+
+
 # --- All together ---
 
 
@@ -290,7 +309,7 @@ class World:
         self.run, self.network, self.stack = (arguments.run / name).absolute(), f"127.44.{number}", stack
         self.simulator, self.daemon, self.rounds = arguments.simulator, arguments.daemon, arguments.rounds
         self.programs = Programs(arguments.venvs.absolute(), self.run / "homes")
-        self.ilos = []
+        self.ilos, self.daemons = [], []
 
     def simulate(self, *personalities, **choices):
         """Switches on an iLO for each personality, at addresses that nobody else has."""
@@ -298,15 +317,27 @@ class World:
         run, first = self.run / f"ilos-{number}", f"{self.network}.{number}"
         simulator = Simulator(self.simulator, run, first, personalities, **choices)
         self.stack.callback(simulator.close)
+        for ilo in simulator.ilos:
+            ilo.switch_off = simulator.close
         self.ilos += simulator.ilos
         return simulator.ilos
 
     def guard(self, ilo, **choices):
         """Starts a daemon for an iLO. It is logged in when this returns."""
-        daemon = Daemon(self.daemon, self.run / f"daemon-{ilo.address}", ilo, **choices)
-        self.stack.callback(daemon.close)
+        daemon = self.start(ilo, **choices)
         daemon.logged_in()
         return daemon
+
+    def start(self, ilo, **choices):
+        """Starts a daemon for an iLO that it may not reach."""
+        daemon = Daemon(self.daemon, self.run / f"daemon-{len(self.daemons) + 1}", ilo, **choices)
+        self.daemons.append(daemon)
+        self.stack.callback(daemon.close)
+        return daemon
+
+    def name(self, name):
+        """A name that means no address yet."""
+        return Name(self.run / f"name-{name}", name)
 
     def told(self):
         """What the logs of the simulated iLOs say."""

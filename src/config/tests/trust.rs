@@ -86,6 +86,15 @@ fn a_file_that_holds_no_authorities_is_a_mistake_at_its_line() {
 }
 
 #[test]
+fn a_pin_below_trust_is_told_where_it_belongs() {
+    let desk = desk("{ trust: { pin: x }, legacy: false }", "");
+    expect![[r#"
+        ilo-reaper.yaml:6:19: fleet.lab.tls.trust: a pin or a file stands here itself: `{ pin: "sha256:…", legacy: true }`
+    "#]]
+    .assert_eq(&desk.said());
+}
+
+#[test]
 fn this_system_may_be_trusted() {
     let desk = desk("system", "");
     match desk.load() {

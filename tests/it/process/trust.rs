@@ -57,6 +57,18 @@ fn a_certificate_that_changes_ends_all_requests_on_new_connections() {
 }
 
 #[test]
+fn a_proxy_that_the_environment_names_is_not_asked() {
+    let (site, proxy) = (Site::of(&["r1"]), TcpListener::bind("127.0.0.1:0").unwrap());
+    proxy.set_nonblocking(true).unwrap();
+    let there = format!("http://{}", proxy.local_addr().unwrap());
+    let names = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+    let daemon = site.start(&["run"], &names.map(|name| (name, there.as_str())));
+    daemon.visits("r1", 1);
+    daemon.stop();
+    assert_eq!(proxy.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+#[test]
 fn an_ilo_that_nobody_knows_gets_no_request_until_its_certificate_is_taken_down() {
     let site = Site::of(&["r1", "r2"]);
     let mut config = site.config();

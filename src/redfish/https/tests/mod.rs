@@ -328,6 +328,23 @@ async fn whom_nobody_knows_stays_so_whoever_asks_next() {
     }
 }
 
+/// As long as no configuration has settled whom to trust, the last word counts, also where it opens nothing.
+#[tokio::test]
+async fn a_trust_that_can_open_nothing_closes_what_the_one_before_had_opened() {
+    for legacy in adapters() {
+        let identity = own();
+        let mut server = Server::start(&identity, [&[Answer; 2], &[Answer]]);
+        let (https, known) = (Https::new(), server.peer(Trust::Pin(identity.fingerprint()), legacy));
+        assert!(ask(&https, &known, Method::GET, "/a").await.is_ok());
+        server.told(&["1 full", "1 GET /a"]).await;
+        let unknown = Peer { trust: Trust::Unknown, ..known.clone() };
+        assert!(ask(&https, &unknown, Method::GET, "/b").await.is_err());
+        server.told(&["1 closed"]).await;
+        assert!(ask(&https, &known, Method::GET, "/c").await.is_ok());
+        server.told(&["2 full", "2 GET /c"]).await;
+    }
+}
+
 /// The same certificate is pinned elsewhere, or since another day: that is no other trust.
 #[tokio::test]
 async fn a_pin_that_is_written_elsewhere_closes_nothing() {
