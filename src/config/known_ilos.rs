@@ -148,14 +148,21 @@ impl KnownIlos {
         // One of its own for each writer; one that is there already is somebody else's, or a trap.
         let new = folder.join(format!(".{FILE}.{}.new", std::process::id()));
         let file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&new)?;
-        let mut text = BufWriter::new(&file);
+        let replaced = self.fill(&file).and_then(|()| fs::rename(&new, &path));
+        if replaced.is_err() {
+            // What is half written is for nobody. That the disk does not even let go of it changes nothing.
+            let _left = fs::remove_file(&new);
+        }
+        replaced?;
+        File::open(folder)?.sync_all()
+    }
+
+    fn fill(&self, file: &File) -> io::Result<()> {
+        let mut text = BufWriter::new(file);
         self.written.iter().try_for_each(|line| writeln!(text, "{line}"))?;
         text.flush()?;
-        drop(text);
         file.set_permissions(Permissions::from_mode(MODE))?;
-        file.sync_all()?;
-        fs::rename(&new, &path)?;
-        File::open(folder)?.sync_all()
+        file.sync_all()
     }
 }
 

@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -160,7 +161,24 @@ fn what_is_taken_down_stands_in_its_place_and_the_rest_stays() {
     assert_eq!(again.trust(&IloName::new("db")), Trust::Known(Fingerprint([0xcc; 32]), Some(now)));
     assert_eq!(known.trust(&IloName::new("db")), again.trust(&IloName::new("db")));
     assert_eq!(fs::metadata(desk.path("known_ilos")).expect("there").permissions().mode() & 0o777, 0o644);
-    assert!(!desk.path(".known_ilos.new").exists());
+    assert!(left_over(&desk).is_empty());
+}
+
+#[test]
+fn what_can_not_take_its_place_is_not_left_over() {
+    let desk = desk("");
+    let mut known = KnownIlos::beside(&desk.path("ilo-reaper.yaml"), &desk.surroundings).expect("good");
+    known.take_down(&IloName::new("db"), Fingerprint([0xcc; 32]), Timestamp::from_unix_s(0));
+    fs::remove_file(desk.path("known_ilos")).expect("there");
+    fs::create_dir(desk.path("known_ilos")).expect("ours");
+    assert!(known.write(&desk.surroundings).is_err());
+    assert!(left_over(&desk).is_empty(), "{:?}", left_over(&desk));
+}
+
+fn left_over(desk: &Desk) -> Vec<OsString> {
+    let folder = fs::read_dir(desk.path("")).expect("ours");
+    let names = folder.map(|entry| entry.expect("readable").file_name());
+    names.filter(|name| name.to_string_lossy().ends_with(".new")).collect()
 }
 
 #[test]

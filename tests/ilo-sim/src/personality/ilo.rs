@@ -90,8 +90,7 @@ pub(super) const ILO_5: Traits = Traits {
         basic_auth: true,
         two_factor: true,
         odata_documents: true,
-        // It has them, but other suites hold digests of its account service, which would link to them.
-        roles: false,
+        roles: true,
         app_accounts: false,
         registry_path: Some("/redfish/v1/RegistryStore/registries/en/Base.json"),
     },
@@ -106,6 +105,7 @@ const ILO_5_OF_2021: Traits = Traits {
     version: "2.46",
     firmware: "iLO 5 v2.46",
     product: "ProLiant DL325 Gen10 Plus",
+    schemas: &schema::ILO_5_OF_2021,
     root: Root { language_version: "2.46", ..ILO_5.root },
     wire: Wire { rest_door: RestDoor::Redirected, ..ILO_5.wire },
     messages: Messages { base: "Base.1.4", vendor: "iLO.2.14", ..ILO_5.messages },
@@ -129,7 +129,6 @@ pub(super) static ILO_5_139: Traits = Traits {
     about: "308 to the trailing slash, no DateTime, X_HP-CHRP-Service-Version",
     version: "1.39",
     firmware: "iLO 5 v1.39",
-    schemas: &schema::ILO_5,
     root: Root { language_version: "1.39", features: false, redfish_version: "1.0.0", ..ILO_5.root },
     manager: Manager { time: None, ..ILO_5.manager },
     wire: Wire { slash: Slash::Redirected, service_version: true, shields: false, ..ILO_5_OF_2021.wire },
@@ -151,7 +150,6 @@ const ILO_6: Traits = Traits {
     schemas: &schema::ILO_6,
     root: Root { language_version: "1.66", redfish_version: "1.20.0", ..ILO_5.root },
     wire: Wire { rest_door: RestDoor::Redirected, ..ILO_5.wire },
-    services: Services { roles: true, ..ILO_5.services },
     ..ILO_5
 };
 

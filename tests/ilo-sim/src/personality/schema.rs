@@ -80,7 +80,7 @@ impl Schemas {
     }
 }
 
-/// Every capture of an iLO 5.
+/// HPE's capture of an iLO 5 3.11.
 pub(super) const ILO_5: Schemas = Schemas {
     root: schema!("ServiceRoot", "v1_5_1"),
     root_oem: schema!("HpeiLOServiceExt", "v2_4_0"),
@@ -94,7 +94,7 @@ pub(super) const ILO_5: Schemas = Schemas {
     manager_oem: schema!("HpeiLO", "v2_8_0"),
     update_service: schema!("UpdateService", "v1_2_1"),
     update_service_oem: schema!("HpeiLOUpdateServiceExt", "v2_1_1"),
-    account_service: schema!("AccountService", "v1_5_0"),
+    account_service: schema!("AccountService", "v1_15_0"),
     account_service_oem: schema!("HpeiLOAccountService", "v2_4_0"),
     roles: schema!("RoleCollection"),
     role: schema!("Role", "v1_2_1"),
@@ -103,13 +103,12 @@ pub(super) const ILO_5: Schemas = Schemas {
     app_account: schema!("HpeiLOAppAccount", "v1_0_0"),
 };
 
-/// An iLO 6 1.66 and an iLO 7 1.17 have these roots; iLO 7's documents name the account service.
-pub(super) const ILO_6: Schemas = Schemas {
-    root: schema!("ServiceRoot", "v1_13_0"),
-    root_oem: schema!("HpeiLOServiceExt", "v2_7_0"),
-    account_service: schema!("AccountService", "v1_15_0"),
-    ..ILO_5
-};
+/// HPE's capture of an iLO 5 2.46.
+pub(super) const ILO_5_OF_2021: Schemas = Schemas { account_service: schema!("AccountService", "v1_5_0"), ..ILO_5 };
+
+/// An iLO 6 1.66 and an iLO 7 1.17 have these roots.
+pub(super) const ILO_6: Schemas =
+    Schemas { root: schema!("ServiceRoot", "v1_13_0"), root_oem: schema!("HpeiLOServiceExt", "v2_7_0"), ..ILO_5 };
 
 pub(super) const ILO_4: Schemas = Schemas {
     root: hp_schema!("ServiceRoot", "1.0.0", "ServiceRoot"),
