@@ -27,9 +27,10 @@
 //! | 6 | `fleet` | many iLOs: schedule, credentials, the one loop |
 //! | 7 | `config` | files to settings, with every mistake at its line and column |
 //! | 7 | `report` | events to text and JSON |
+//! | 8 | `serve` | a small HTTP/1 server, bounded |
 //! | 8 | `signals` | a signal's way to the loop |
-//! | 9 | `daemon` | all of it, started and stopped in order |
-//! | 10 | `cli` | argv to exit code |
+//! | 10 | `daemon` | all of it, started and stopped in order |
+//! | 11 | `cli` | argv to exit code |
 //!
 //! # What no room does
 //!
@@ -56,6 +57,7 @@ pub mod policy;
 pub mod redfish;
 pub mod report;
 pub mod secret;
+pub mod serve;
 pub mod session;
 pub mod settings;
 pub mod signals;
