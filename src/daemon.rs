@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::config::{self, Loaded, Mistake, Surroundings};
-use crate::event::{Event, Teller};
+use crate::event::{Event, Teller, VERSION};
 use crate::fleet::{Command, First, Fleet, Start};
 use crate::redfish::Https;
 use crate::settings::{Mode, Settings, Trust};
@@ -137,9 +137,6 @@ pub fn run(places: &Places, loaded: Loaded, opened: Opened, teller: &Teller) -> 
     ended
 }
 
-/// This program's version.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
 /// Follows signals until one asks to stop, or the loop is gone. The configuration in force then.
 async fn attend(
     places: &Places,
@@ -165,7 +162,14 @@ async fn attend(
                     return settings;
                 }
             }
-            Err(mistakes) => mistakes.into_iter().for_each(|mistake| tell_mistake(mistake, teller)),
+            Err(mistakes) => {
+                for mistake in mistakes {
+                    tell_mistake(mistake, teller);
+                }
+                if commands.send(Command::Refused).await.is_err() {
+                    return settings;
+                }
+            }
         }
     }
 }

@@ -186,15 +186,23 @@ impl Kind {
         ("ipmi", Self::Ipmi),
         ("host", Self::Host),
     ];
+
+    /// One word for it: that of the configuration where it has one.
+    pub fn word(&self) -> &'static str {
+        let named = Self::NAMES.iter().find(|(_, kind)| kind == self);
+        match (self, named) {
+            (_, Some((name, _))) => name,
+            (Self::Other(_), None) => "other",
+            _ => "unknown",
+        }
+    }
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = Self::NAMES.iter().find(|(_, kind)| kind == self);
-        match (self, named) {
-            (_, Some((name, _))) => f.write_str(name),
-            (Self::Other(tag), None) => write!(f, "other ({tag})"),
-            _ => f.write_str("unknown"),
+        match self {
+            Self::Other(tag) => write!(f, "other ({tag})"),
+            named => f.write_str(named.word()),
         }
     }
 }

@@ -141,7 +141,7 @@ fn outcome(visit: &Visit, judged: &Judged) -> (&'static str, String) {
     let held_back = visit.held_back.iter().find(|held_back| held_back.case.session.id == judged.session.id);
     match (fate, held_back) {
         (Some(Fate::Gone(_)), _) => ("reaped", reason.to_string()),
-        (Some(Fate::Spared(why)), _) => ("spared", why.clone()),
+        (Some(Fate::Spared(why)), _) => ("spared", why.to_string()),
         (Some(Fate::Forbidden), _) => {
             ("failed", String::from("our account lacks the privilege Administer User Accounts"))
         }

@@ -1,9 +1,10 @@
 //! What can be told: one event per fact. This is the one list of names, priorities and fields;
-//! `report/` renders it, and nothing else writes to the log.
+//! `report/` renders it, and nothing else writes to the log. And [`Survey`]: all that is so at one moment.
 //!
 //! Foreign text in a field (owners, ids, reasons) was cleaned when it came in.
 
 mod facts;
+mod survey;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,11 +15,17 @@ use crate::settings::{CredentialId, Fingerprint, IloName, Mode, Target};
 use crate::time::Timestamp;
 
 pub use facts::Topic;
+pub use survey::{Counts, Failing, Fill, Histogram, Reload, Standing, Survey, TABLE_FULL, VERSION};
 
 /// Where an event goes. Telling never waits: what can't be taken is counted by the taker.
 pub trait Tell: Send + Sync {
     /// Takes one event.
     fn tell(&self, event: Event);
+
+    /// How many events could not be taken since the start.
+    fn lost(&self) -> u64 {
+        0
+    }
 }
 
 /// A shared way to tell.

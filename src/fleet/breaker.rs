@@ -162,6 +162,11 @@ impl Breaker {
         }
     }
 
+    /// Credentials that no new login is made with, until one works.
+    pub fn suspended(&self) -> impl Iterator<Item = &CredentialId> {
+        self.credentials.iter().filter(|(_, record)| record.suspended.is_some()).map(|(id, _)| id)
+    }
+
     /// What is known about a credential, if it still has this password: what became of an old one says nothing
     /// about the new one.
     fn record(&mut self, credential: &Credential) -> Option<&mut Record> {

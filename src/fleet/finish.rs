@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::task::{Id, JoinError};
 
-use super::{FORBIDDEN_WAIT, Finished, Fleet, Outcome, Rejection, SOON, news};
+use super::{FORBIDDEN_WAIT, Finished, Fleet, Outcome, Rejection, SOON, news, tally};
 use crate::event::{Event, Place};
 use crate::redfish::Transport;
 use crate::settings::{Pressure, Target};
@@ -21,7 +21,10 @@ impl<T: Transport, S: State> Fleet<T, S> {
                     (Finished::Visit(mut visited), Some(target)) => {
                         self.finish(&target, &mut visited);
                     }
-                    (Finished::LogOut(memory), Some(target)) => self.logged_out(target.name.clone(), *memory),
+                    (Finished::LogOut(left), Some(target)) => {
+                        self.tally.exchanged(&left.exchanges);
+                        self.logged_out(target.name.clone(), left.memory);
+                    }
                     (_, None) => {}
                 }
             }
@@ -36,6 +39,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
         let now = self.now();
         self.schedule.done(&target.name, Outcome::Failed(None), now);
         self.breaker.released(&target.credential, &target.name);
+        self.tally.broke(&target);
         let Some(slot) = self.slots.get_mut(&target.name) else { return };
         slot.parked = true;
         let detail = crate::session::clean(&error.to_string(), 300);
@@ -55,6 +59,10 @@ impl<T: Transport, S: State> Fleet<T, S> {
         };
         let settings = Arc::clone(&self.in_force.borrow().settings);
         let (events, counts) = news::of(&mut slot.told, target, visited, &settings, now);
+        self.tally.ended(target, visited, &events);
+        let host_now = self.world.clock.now();
+        slot.last_visit = Some(host_now);
+        slot.failing = tally::failing(slot.failing.take(), visited, host_now);
         let outcome = match outcome {
             Outcome::Good(_) => Outcome::Good(slot.told.watch.look_within()),
             other => other,

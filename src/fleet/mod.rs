@@ -11,6 +11,8 @@
 //! | `news`, `squeeze`, `leakers` | PURE: what is worth telling of a visit, of a full table, of who leaves orphans |
 //! | `bundle` | PURE: one event where one cause hits many |
 //! | `growth` | PURE: how fast a table fills |
+//! | `tally` | PURE: what is counted |
+//! | `survey` | the whole fleet at one moment |
 
 mod breaker;
 mod bundle;
@@ -22,12 +24,14 @@ mod round;
 mod schedule;
 mod squeeze;
 mod stop;
+mod survey;
+mod tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -35,14 +39,14 @@ pub use breaker::{Breaker, Leave, Rejection};
 pub use round::Round;
 pub use schedule::{First, Next, Outcome, Schedule};
 
-use crate::event::{Summary, Teller};
+use crate::event::{Failing, Reload, Summary, Survey, Teller};
 use crate::policy::Budget;
 use crate::redfish::{Peer, Transport};
 use crate::session::Owner;
 use crate::settings::{IloName, Settings, Target};
 use crate::state::{Memory, State};
-use crate::time::HostClock;
-use crate::visit::{self, Errand, InForce, MayLogIn, Notes, Visited, World};
+use crate::time::{HostClock, Timestamp};
+use crate::visit::{self, Errand, InForce, LoggedOut, MayLogIn, Notes, Visited, World};
 
 /// Commands taken in a row before visits get their turn.
 const COMMANDS_PER_TURN: usize = 8;
@@ -55,6 +59,10 @@ const SOON: Duration = Duration::from_secs(60);
 pub enum Command {
     /// This configuration is in force from now on.
     Replace(Arc<Settings>),
+    /// A configuration was offered and is wrong; the one in force stays.
+    Refused,
+    /// The whole fleet, as it is now.
+    Survey(oneshot::Sender<Survey>),
     /// Stop cleanly.
     Drain,
 }
@@ -81,12 +89,16 @@ pub struct Fleet<T, S> {
     bundle: bundle::Bundle,
     state_path: String,
     unwritable: bool,
+    tally: tally::Tally,
+    /// When it was made, by the host's clock.
+    started: Timestamp,
+    reload: Reload,
 }
 
 /// What a task of the loop comes back with.
 enum Finished {
     Visit(Box<Visited>),
-    LogOut(Box<Memory>),
+    LogOut(Box<LoggedOut>),
 }
 
 /// One iLO, as the loop knows it.
@@ -102,6 +114,9 @@ struct Slot {
     leaving: bool,
     /// A visit of ours broke. What is remembered may be wrong, so the iLO is left alone.
     parked: bool,
+    /// When the last visit ended, by the host's clock.
+    last_visit: Option<Timestamp>,
+    failing: Option<Failing>,
 }
 
 /// What a fleet starts with.
@@ -142,6 +157,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             claims: Arc::default(),
             started: Instant::now(),
         };
+        let started = world.clock.now();
         let mut fleet = Self {
             world,
             in_force,
@@ -159,6 +175,9 @@ impl<T: Transport, S: State> Fleet<T, S> {
             bundle: bundle::Bundle::default(),
             state_path: start.state_path,
             unwritable: false,
+            tally: tally::Tally::new(),
+            started,
+            reload: Reload { is_good: true, last_good: started },
         };
         fleet.adopt(&start.settings);
         fleet
@@ -174,13 +193,16 @@ impl<T: Transport, S: State> Fleet<T, S> {
             let wake = [self.start_due(), bundled].into_iter().flatten().fold(next_summary, Instant::min);
             tokio::select! {
                 biased;
-                command = commands.recv(), if commands_left > 0 => match command {
-                    Some(Command::Replace(settings)) => {
-                        commands_left -= 1;
-                        self.replace(&settings);
+                command = commands.recv(), if commands_left > 0 => {
+                    commands_left -= 1;
+                    match command {
+                        Some(Command::Replace(settings)) => self.replace(&settings),
+                        Some(Command::Refused) => self.reload.is_good = false,
+                        // Whoever asked may be gone.
+                        Some(Command::Survey(asked)) => drop(asked.send(self.survey())),
+                        Some(Command::Drain) | None => return self.drain().await,
                     }
-                    Some(Command::Drain) | None => return self.drain().await,
-                },
+                }
                 Some(joined) = self.visits.join_next_with_id() => {
                     commands_left = COMMANDS_PER_TURN;
                     self.joined(joined);
@@ -240,6 +262,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 }
             }
         }
+        self.tally.began(self.schedule.lag(name, now));
         slot.memory = None;
         let target = Arc::clone(&slot.target);
         let errand = Errand {
@@ -263,10 +286,12 @@ impl<T: Transport, S: State> Fleet<T, S> {
     fn replace(&mut self, settings: &Arc<Settings>) {
         let observing = self.in_force.borrow().observing.clone();
         self.in_force.send_replace(Arc::new(InForce { settings: Arc::clone(settings), observing }));
+        self.reload = Reload { is_good: true, last_good: self.world.clock.now() };
         self.adopt(settings);
     }
 
     fn adopt(&mut self, settings: &Settings) {
+        self.tally.settle(settings);
         let gone: Vec<IloName> =
             self.slots.keys().filter(|name| !settings.targets.contains_key(*name)).cloned().collect();
         self.waiting_to_leave.extend(gone);
@@ -300,6 +325,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 no_end_before: None,
                 leaving: false,
                 parked: false,
+                last_visit: None,
+                failing: None,
             };
             self.slots.insert(name.clone(), slot);
         }

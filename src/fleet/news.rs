@@ -178,9 +178,10 @@ fn fates(told: &mut Told, target: &Target, visit: &Visit, events: &mut Vec<Event
                 events.push(Event::SessionReaped { at, case: case.clone(), gone: *gone });
             }
             Fate::Spared(why) => {
-                if told.spared.insert(session.clone(), why.clone()).as_ref() != Some(why) {
+                let why = why.to_string();
+                if told.spared.insert(session.clone(), why.clone()).as_ref() != Some(&why) {
                     let owner = case.session.owner.clone();
-                    events.push(Event::SessionSpared { at, session, owner, why: why.clone() });
+                    events.push(Event::SessionSpared { at, session, owner, why });
                 }
             }
             Fate::Forbidden => forbidden = true,

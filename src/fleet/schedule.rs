@@ -173,6 +173,11 @@ impl Schedule {
         Next::Due(key.1)
     }
 
+    /// How long ago it was the turn of an iLO whose visit begins now.
+    pub fn lag(&self, name: &IloName, now: Duration) -> Duration {
+        self.entries.get(name).map_or(Duration::ZERO, |entry| now.saturating_sub(entry.due))
+    }
+
     /// A visit ended.
     pub fn done(&mut self, name: &IloName, outcome: Outcome, now: Duration) {
         let Some(entry) = self.entries.get_mut(name) else { return };

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::growth::Growth;
-use crate::event::{Event, Gone, Place, Squeeze};
+use crate::event::{Event, Fill, Gone, Place, Squeeze};
 use crate::policy::{Gauge, Learned, Spared, Verdict};
 use crate::session::{Extent, Owner, Session};
 use crate::settings::{Pressure, PressureSettings};
@@ -25,6 +25,8 @@ pub(super) struct Watch {
     growth: Growth,
     /// How soon it must be looked at again.
     look_within: Option<Duration>,
+    /// As it was left by the last visit that saw all of it.
+    fill: Option<Fill>,
 }
 
 /// What was told of a table that has not been relieved since.
@@ -41,7 +43,7 @@ struct Told {
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { level: Pressure::Calm, told: None, growth: Growth::default(), look_within: None }
+        Self { level: Pressure::Calm, told: None, growth: Growth::default(), look_within: None, fill: None }
     }
 }
 
@@ -54,6 +56,11 @@ impl Watch {
     /// How soon it must be looked at again, where it fills.
     pub(super) fn look_within(&self) -> Option<Duration> {
         self.look_within
+    }
+
+    /// How full the table was left by the last visit that saw all of it.
+    pub(super) fn fill(&self) -> Option<&Fill> {
+        self.fill.as_ref()
     }
 
     /// Takes a visit in. What the visit itself ended is no pressure any more, and so no news.
@@ -69,17 +76,32 @@ impl Watch {
         if visit.seen.extent != Extent::Whole {
             return Vec::new();
         }
-        let ended = visit.fates.iter().filter(|(case, fate)| {
-            matches!(fate, Fate::Gone(Gone::Ended | Gone::AlreadyGone)) && settings.counts.contains(&case.session.kind)
-        });
-        let gauge = Gauge::of(visit.plan.table.used.saturating_sub(ended.count()), settings, learned);
+        let ended = ended(visit).filter(|session| settings.counts.contains(&session.kind)).count();
+        let gauge = Gauge::of(visit.plan.table.used.saturating_sub(ended), settings, learned);
         self.growth.see(&visit.seen, gauge.used, now);
         self.look_within = self.growth.look_within(gauge.free());
         self.level = gauge.level(settings, self.level);
-        if self.level == Pressure::Calm {
-            return self.relieved(at, gauge, now).into_iter().collect();
-        }
-        let squeeze = squeeze(visit, gauge, settings, self.growth.full_in(gauge.free()).filter(|_| gauge.free() > 0));
+        let full_in = self.growth.full_in(gauge.free()).filter(|_| gauge.free() > 0);
+        let events = if self.level == Pressure::Calm {
+            self.relieved(at, gauge, now).into_iter().collect()
+        } else {
+            self.pressed(at, visit, squeeze(visit, gauge, settings, full_in), remind, now)
+        };
+        let is_blocked =
+            self.level > Pressure::Calm && self.told.as_ref().is_some_and(|told| told.blocked_at.is_some());
+        self.fill = Some(Fill {
+            sessions: left(visit, settings),
+            used: gauge.used,
+            limit: gauge.limit,
+            limit_from: gauge.limit_from.name(),
+            pressure: self.level,
+            is_blocked,
+            full_in,
+        });
+        events
+    }
+
+    fn pressed(&mut self, at: &Place, visit: &Visit, squeeze: Squeeze, remind: Duration, now: Duration) -> Vec<Event> {
         let mut events = Vec::new();
         let is_new = self.told.is_none();
         let fresh =
@@ -113,6 +135,25 @@ impl Watch {
         self.told = None;
         Some(Event::IloRelieved { at: at.clone(), used: gauge.used, limit: gauge.limit, lasted })
     }
+}
+
+/// Sessions that the visit itself ended.
+fn ended(visit: &Visit) -> impl Iterator<Item = &Session> {
+    let gone = visit.fates.iter().filter(|(_, fate)| matches!(fate, Fate::Gone(Gone::Ended | Gone::AlreadyGone)));
+    gone.map(|(case, _)| &case.session)
+}
+
+/// How many sessions of each kind the visit left behind. Kinds that share the table are named also where there is none.
+fn left(visit: &Visit, settings: &PressureSettings) -> BTreeMap<&'static str, usize> {
+    let mut left: BTreeMap<&'static str, usize> = settings.counts.iter().map(|kind| (kind.word(), 0)).collect();
+    for session in &visit.seen.sessions {
+        *left.entry(session.kind.word()).or_default() += 1;
+    }
+    for session in ended(visit) {
+        let count = left.entry(session.kind.word()).or_default();
+        *count = count.saturating_sub(1);
+    }
+    left
 }
 
 fn rose(at: &Place, level: Pressure, squeeze: Squeeze) -> Event {

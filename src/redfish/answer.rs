@@ -27,6 +27,49 @@ pub(super) fn collection_path() -> &'static str {
     SESSIONS.trim_end_matches('/')
 }
 
+/// Statuses that mean something here, and how metrics write them. An iLO chooses its status, so there are no others.
+const CODES: [(u16, &str); 19] = [
+    (200, "200"),
+    (201, "201"),
+    (204, "204"),
+    (304, "304"),
+    (307, "307"),
+    (308, "308"),
+    (400, "400"),
+    (401, "401"),
+    (403, "403"),
+    (404, "404"),
+    (405, "405"),
+    (410, "410"),
+    (412, "412"),
+    (429, "429"),
+    (500, "500"),
+    (501, "501"),
+    (502, "502"),
+    (503, "503"),
+    (504, "504"),
+];
+
+/// What an exchange counts as in metrics: its status, or the class of an odd one, or the cause that there is none.
+pub(super) fn code(answer: &Result<Response<Bytes>, ExchangeError>) -> &'static str {
+    match answer {
+        Ok(answer) => {
+            let status = answer.status().as_u16();
+            let named = CODES.iter().find(|(code, _)| *code == status).map(|(_, name)| *name);
+            named.unwrap_or(match status / 100 {
+                1 => "1xx",
+                2 => "2xx",
+                3 => "3xx",
+                4 => "4xx",
+                5 => "5xx",
+                _ => "other",
+            })
+        }
+        Err(ExchangeError::Failed(cause, _)) => cause.name(),
+        Err(ExchangeError::CertificateChanged { .. }) => "certificate_changed",
+    }
+}
+
 pub(super) fn date(answer: &Response<Bytes>) -> Option<Timestamp> {
     header(answer.headers(), &DATE).and_then(Timestamp::parse_http_date)
 }

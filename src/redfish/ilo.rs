@@ -1,6 +1,8 @@
 //! What we ask an iLO.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +14,7 @@ use tracing::debug;
 use zeroize::Zeroizing;
 
 use super::answer::{
-    X_AUTH_TOKEN, collection_path, date, ended, login, login_refusal, refusal, unpacked, unpacked_if_so,
+    X_AUTH_TOKEN, code, collection_path, date, ended, login, login_refusal, refusal, unpacked, unpacked_if_so,
 };
 use super::transport::{ExchangeError, Patience, Peer, Transport};
 use super::wire::{self, Collection, Flashing};
@@ -38,6 +40,8 @@ pub struct Ilo<'a, T> {
     peer: Peer,
     patience: Patience,
     deadline: Instant,
+    /// Requests that were sent.
+    exchanges: Arc<Mutex<BTreeMap<&'static str, u64>>>,
 }
 
 /// What the service root tells without a login.
@@ -152,14 +156,24 @@ pub enum LoginError {
 impl<'a, T: Transport> Ilo<'a, T> {
     /// Prepares to ask `peer`. No exchange outlasts `deadline`.
     pub fn new(transport: &'a T, peer: Peer, patience: Patience, deadline: Instant) -> Self {
-        Self { transport, peer, patience, deadline }
+        Self { transport, peer, patience, deadline, exchanges: Arc::default() }
     }
 
     /// The same iLO, with less patience for connections.
     #[must_use]
     pub fn swift(&self, connect: Duration) -> Ilo<'a, T> {
         let patience = Patience { connect: connect.min(self.patience.connect), ..self.patience };
-        Ilo { transport: self.transport, peer: self.peer.clone(), patience, deadline: self.deadline }
+        self.with(patience)
+    }
+
+    fn with(&self, patience: Patience) -> Ilo<'a, T> {
+        let exchanges = Arc::clone(&self.exchanges);
+        Ilo { transport: self.transport, peer: self.peer.clone(), patience, deadline: self.deadline, exchanges }
+    }
+
+    /// Requests that were sent, by the status of the answer or the cause that there is none.
+    pub fn exchanges(&self) -> BTreeMap<&'static str, u64> {
+        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Asks for the service root, which needs no login.
@@ -184,8 +198,7 @@ impl<'a, T: Transport> Ilo<'a, T> {
         let mut request = Request::new(login_body(credential));
         *request.method_mut() = Method::POST;
         let patience = Patience { total: self.patience.total + delay, ..self.patience };
-        let patient = Ilo { transport: self.transport, peer: self.peer.clone(), patience, deadline: self.deadline };
-        let answer = patient.send(request, SESSIONS, None).await.map(unpacked_if_so);
+        let answer = self.with(patience).send(request, SESSIONS, None).await.map(unpacked_if_so);
         let answer = answer.map_err(|error| match IloError::from(error) {
             error @ IloError::CertificateChanged { .. } => LoginError::Refused(error),
             error => LoginError::Unknown(error),
@@ -283,6 +296,8 @@ impl<'a, T: Transport> Ilo<'a, T> {
         let sent = Instant::now();
         let answer = self.transport.exchange(&self.peer, request, patience).await;
         let took_ms = sent.elapsed().as_millis();
+        let code = code(&answer);
+        *self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
         match &answer {
             Ok(answer) => debug!(ilo = %self.peer.authority, %method, path, status = answer.status().as_u16(), took_ms),
             Err(error) => debug!(ilo = %self.peer.authority, %method, path, %error, took_ms),

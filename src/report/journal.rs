@@ -19,6 +19,8 @@ pub const QUEUE_MAX: usize = 4096;
 pub struct Journal {
     queue: Mutex<Queue>,
     lost: Arc<AtomicU64>,
+    /// Those that were told as lost already.
+    lost_before: Arc<AtomicU64>,
     now: HostClock,
 }
 
@@ -38,18 +40,19 @@ impl Journal {
     /// Starts the thread that writes `format` to `output`, a line at a time. At most `queue_max` events wait.
     pub fn start(output: Box<dyn Write + Send>, format: Format, now: HostClock, queue_max: usize) -> io::Result<Self> {
         let (sender, receiver) = sync_channel(queue_max);
-        let lost = Arc::new(AtomicU64::new(0));
+        let (lost, lost_before) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let scribe = Scribe {
             output,
             format,
             now: now.clone(),
             lost: Arc::clone(&lost),
+            lost_before: Arc::clone(&lost_before),
             is_torn: false,
             since_lost: 0,
             queue_max,
         };
         let thread = Builder::new().name(String::from("journal")).spawn(move || scribe.write_all_of(&receiver))?;
-        Ok(Self { queue: Mutex::new(Queue::Open(sender, thread)), lost, now })
+        Ok(Self { queue: Mutex::new(Queue::Open(sender, thread)), lost, lost_before, now })
     }
 
     /// Writes what waits and ends. It takes as long as the output does: who has a deadline, calls it from a
@@ -76,6 +79,10 @@ impl Tell for Journal {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
+
+    fn lost(&self) -> u64 {
+        self.lost_before.load(Ordering::Relaxed) + self.lost.load(Ordering::Relaxed)
+    }
 }
 
 /// The one who writes.
@@ -84,6 +91,7 @@ struct Scribe {
     format: Format,
     now: HostClock,
     lost: Arc<AtomicU64>,
+    lost_before: Arc<AtomicU64>,
     /// The last write failed, perhaps in the middle of a line.
     is_torn: bool,
     /// Events since the last time that losses were told.
@@ -119,9 +127,11 @@ impl Scribe {
     fn tell_lost(&mut self) {
         self.since_lost = 0;
         let count = self.lost.swap(0, Ordering::Relaxed);
-        if count > 0 && self.write(&Event::EventsLost { count }, self.now.now()).is_err() {
-            self.lost.fetch_add(count, Ordering::Relaxed);
+        if count == 0 {
+            return;
         }
+        let told = self.write(&Event::EventsLost { count }, self.now.now()).is_ok();
+        if told { &self.lost_before } else { &self.lost }.fetch_add(count, Ordering::Relaxed);
     }
 
     fn write(&mut self, event: &Event, at: Timestamp) -> io::Result<()> {

@@ -19,7 +19,7 @@ mod reap;
 mod strays;
 mod twins;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -27,7 +27,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::event::{Case, Cause, Gone};
+use crate::event::{Case, Cause, Gone, TABLE_FULL};
 use crate::policy::{Budget, Circumstances, HeldBack, Learned, Plan, Table, Witness};
 use crate::redfish::{Ilo, IloError, Patience, Peer, Transport};
 use crate::session::{Observation, Owner, SessionId};
@@ -133,6 +133,16 @@ pub struct Visited {
     pub notes: Notes,
     /// How long it took.
     pub took: Duration,
+    /// Requests that were sent, by the status of the answer or the cause that there is none.
+    pub exchanges: BTreeMap<&'static str, u64>,
+}
+
+/// What a log-out comes back with.
+pub struct LoggedOut {
+    /// What is remembered of the iLO now.
+    pub memory: Memory,
+    /// Requests that were sent, as in [`Visited`].
+    pub exchanges: BTreeMap<&'static str, u64>,
 }
 
 /// A visit that saw who is on.
@@ -158,13 +168,67 @@ pub enum Fate {
     /// It is gone.
     Gone(Gone),
     /// It stays, and why.
-    Spared(String),
+    Spared(Stay),
     /// Our account may not end it.
     Forbidden,
     /// The iLO refused, with this status and perhaps a reason.
     Refused(u16, Option<String>),
     /// The answer was lost. The next visit tells.
     Unknown(String),
+}
+
+/// Why a session that was to go stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stay {
+    /// Firmware may be on its way into the iLO: what its update service says.
+    Flashing(String),
+    /// It was gone before we came.
+    Gone,
+    /// It could not be looked at again, and why.
+    Unseen(String),
+    /// It was used since it was seen.
+    Used,
+    /// Something else about it changed.
+    Changed,
+    /// Deleting is not in force any more.
+    NotInForce,
+    /// The policy in force now keeps it.
+    Policy,
+    /// The look was too old.
+    TooLate,
+}
+
+impl Stay {
+    /// Its name in metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Flashing(_) => "flashing",
+            Self::Gone => "gone",
+            Self::Unseen(_) => "unseen",
+            Self::Used => "used",
+            Self::Changed => "changed",
+            Self::NotInForce => "not_in_force",
+            Self::Policy => "policy",
+            Self::TooLate => "too_late",
+        }
+    }
+}
+
+impl fmt::Display for Stay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Flashing(state) => {
+                return write!(f, "firmware may be on its way into this iLO (update service: {state})");
+            }
+            Self::Unseen(why) => return write!(f, "it could not be looked at again: {why}"),
+            Self::Gone => "it was gone before we came",
+            Self::Used => "it was used since",
+            Self::Changed => "it changed since",
+            Self::NotInForce => "deleting is not in force any more",
+            Self::Policy => "the policy in force now keeps it",
+            Self::TooLate => "too much time had passed since it was looked at",
+        })
+    }
 }
 
 /// What a login came to.
@@ -203,6 +267,36 @@ pub enum VisitError {
     LoginsLost,
     /// The intent to log in could not be written, so none was sent.
     Unwritable(String),
+}
+
+impl LoginOutcome {
+    /// Its name in metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Rejected(_) => "rejected",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl VisitError {
+    /// Its name in metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Unreachable(cause, _) => cause.name(),
+            Self::CertificateChanged(..) => "certificate_changed",
+            Self::Duplicate(_) => "duplicate",
+            Self::Busy(..) => "busy",
+            Self::Nonsense(_) => "nonsense",
+            Self::Denied(_) => "denied",
+            Self::TableFull(_) => TABLE_FULL,
+            Self::NoLoginNow => "no_login_now",
+            Self::DoorLost => "door_lost",
+            Self::LoginsLost => "logins_lost",
+            Self::Unwritable(_) => "unwritable",
+        }
+    }
 }
 
 impl fmt::Display for VisitError {
@@ -287,11 +381,11 @@ pub async fn visit<T: Transport, S: State>(world: &World<T, S>, errand: Errand) 
 }
 
 /// Ends the session that we hold on an iLO, for a clean stop. Where that fails, it stays in the memory.
-pub async fn log_out<T: Transport, S: State>(world: &World<T, S>, errand: Errand) -> Memory {
+pub async fn log_out<T: Transport, S: State>(world: &World<T, S>, errand: Errand) -> LoggedOut {
     let mut visitor = Visitor::new(world, errand, Instant::now());
     visitor.log_out().await;
     visitor.save().await;
-    visitor.memory
+    LoggedOut { exchanges: visitor.ilo.exchanges(), memory: visitor.memory }
 }
 
 impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
@@ -355,6 +449,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
             jumped: self.jumped,
             notes: self.notes,
             took: began.elapsed(),
+            exchanges: self.ilo.exchanges(),
         }
     }
 

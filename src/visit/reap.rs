@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Armed, Fate, Visit, VisitError, Visitor};
+use super::{Armed, Fate, Stay, Visit, VisitError, Visitor};
 use crate::event::Gone;
 use crate::policy::{Cap, Doomed, HeldBack, Plan};
 use crate::redfish::{Ended, Flashing, Transport};
@@ -62,8 +62,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         match self.ilo.flashing(&held.token).await {
             Ok(Flashing::No) => {}
             Ok(Flashing::Perhaps(state)) => {
-                let why = format!("firmware may be on its way into this iLO (update service: {state})");
-                visit.fates.extend(doomed.iter().map(|one| (one.case().clone(), Fate::Spared(why.clone()))));
+                let fate = Fate::Spared(Stay::Flashing(state));
+                visit.fates.extend(doomed.iter().map(|one| (one.case().clone(), fate.clone())));
                 return;
             }
             Err(error) => {
@@ -106,14 +106,14 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let looked = Looked { at: Instant::now(), host_now: self.world.clock.now() };
         let look = self.ilo.swift(SWIFT_CONNECT).session(&held.token, &planned.id).await;
         let next = match look {
-            Ok(None) => Next::GoOn(Fate::Spared(String::from("it was gone before we came"))),
+            Ok(None) => Next::GoOn(Fate::Spared(Stay::Gone)),
             Ok(Some(now)) => match self.objection(planned, &now, seen) {
                 Some(why) => Next::GoOn(Fate::Spared(why)),
                 None => self.delete(armed, held, planned, looked).await,
             },
             Err(error) => {
                 let error = self.failed(error.into());
-                Next::Stop(Fate::Spared(format!("it could not be looked at again: {error}")), Some(error))
+                Next::Stop(Fate::Spared(Stay::Unseen(error.to_string())), Some(error))
             }
         };
         self.settle(record, &next).await;
@@ -122,26 +122,26 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 
     /// What speaks against ending a session that was just looked at: it changed, or what is in force now
     /// would not end it.
-    fn objection(&self, planned: &Session, now: &Session, seen: &Observation) -> Option<String> {
+    fn objection(&self, planned: &Session, now: &Session, seen: &Observation) -> Option<Stay> {
         if !now.same_as_seen(planned) {
             let used = now.access != planned.access && now.login == planned.login && now.owner == planned.owner;
-            return Some(String::from(if used { "it was used since" } else { "it changed since" }));
+            return Some(if used { Stay::Used } else { Stay::Changed });
         }
         let in_force = self.world.in_force.borrow().clone();
         if in_force.arm(&self.target).is_none() {
-            return Some(String::from("deleting is not in force any more"));
+            return Some(Stay::NotInForce);
         }
         let settings = &in_force.settings;
         let lets_go = settings.targets.get(&self.target.name);
         let lets_go = lets_go.is_some_and(|target| self.plan_of(settings, target, seen).lets_go(&planned.id));
-        (!lets_go).then(|| String::from("the policy in force now keeps it"))
+        (!lets_go).then_some(Stay::Policy)
     }
 
     async fn delete(&mut self, _armed: &Armed, held: &Held, planned: &Session, looked: Looked) -> Next {
         // The host may have slept since; a step of its clock looks the same.
         let slept = self.world.clock.now().distance(looked.host_now) > LOOK_TO_DELETE;
         if slept || looked.at.elapsed() + SWIFT_CONNECT > LOOK_TO_DELETE {
-            return Next::GoOn(Fate::Spared(String::from("too much time had passed since it was looked at")));
+            return Next::GoOn(Fate::Spared(Stay::TooLate));
         }
         // The in-force caps of this moment; taken last, so that what is spared costs nothing.
         let caps = self.world.in_force.borrow().settings.caps.clone();
@@ -175,7 +175,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             Next::Unrecorded => return,
             Next::GoOn(fate) | Next::Stop(fate, _) => match fate {
                 Fate::Gone(gone) => Settled::Gone(*gone),
-                Fate::Spared(why) => Settled::Spared(why.clone()),
+                Fate::Spared(why) => Settled::Spared(why.to_string()),
                 Fate::Forbidden => Settled::Refused(403),
                 Fate::Refused(status, _) => Settled::Refused(*status),
                 Fate::Unknown(_) => Settled::Unknown,
