@@ -99,7 +99,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
             }
         }
         self.tell_login(target, visited.login.as_ref(), now);
-        if !self.move_away(target) && self.slots.get(name).is_some_and(|slot| slot.leaving) {
+        self.move_away(target);
+        if self.slots.get(name).is_some_and(|slot| slot.leaving) {
             self.leave(name);
         }
         outcome

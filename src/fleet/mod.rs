@@ -77,6 +77,8 @@ pub struct Fleet<T, S> {
     slots: BTreeMap<IloName, Slot>,
     /// iLOs that leave the fleet when there is a place for it.
     waiting_to_leave: BTreeSet<IloName>,
+    /// iLOs that have another address, with the place where a session of ours is still to be ended.
+    waiting_to_move: BTreeMap<IloName, Arc<Target>>,
     /// Memories of iLOs that the configuration does not name now.
     absent: BTreeMap<IloName, Memory>,
     visits: JoinSet<Finished>,
@@ -166,6 +168,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             breaker: Breaker::default(),
             slots: BTreeMap::new(),
             waiting_to_leave: BTreeSet::new(),
+            waiting_to_move: BTreeMap::new(),
             absent: start.remembered,
             visits: JoinSet::new(),
             flying: BTreeMap::new(),
@@ -247,7 +250,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
 
     /// Starts a visit, unless something forbids it now; where that is the breaker, its word.
     fn start(&mut self, name: &IloName, now: Duration) -> Option<Leave> {
-        let ready = self.slots.get_mut(name).filter(|slot| !slot.parked && !slot.leaving);
+        let moves = self.waiting_to_move.contains_key(name);
+        let ready = self.slots.get_mut(name).filter(|slot| !slot.parked && !slot.leaving && !moves);
         let Some((slot, memory)) = ready.and_then(|slot| slot.memory.clone().map(|memory| (slot, memory))) else {
             self.schedule.done(name, Outcome::Failed(None), now);
             return None;
@@ -294,8 +298,11 @@ impl<T: Transport, S: State> Fleet<T, S> {
         self.tally.settle(settings);
         let gone: Vec<IloName> =
             self.slots.keys().filter(|name| !settings.targets.contains_key(*name)).cloned().collect();
+        for name in &gone {
+            // Not visited any more, whenever its turn to leave comes.
+            self.slots.entry(name.clone()).and_modify(|slot| slot.leaving = true);
+        }
         self.waiting_to_leave.extend(gone);
-        self.leave_in_turn();
         self.world.transport.settle(settings.targets.values().map(|target| Peer::from(target.as_ref())).collect());
         let now = self.now();
         for (name, target) in &settings.targets {
@@ -331,6 +338,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             self.slots.insert(name.clone(), slot);
         }
         self.schedule.replace(settings.targets.keys(), &settings.poll, now);
+        self.leave_in_turn();
     }
 }
 

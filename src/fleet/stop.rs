@@ -15,16 +15,16 @@ use crate::visit::{self, Errand, InForce, MayLogIn, Notes};
 const STOP_DEADLINE: Duration = Duration::from_secs(40);
 
 impl<T: Transport, S: State> Fleet<T, S> {
-    /// Takes as many iLOs out of the fleet as there are places. The others are not visited any more, and wait.
+    /// Takes as many iLOs out of the fleet, or off the places where they were, as there are places. The others are not
+    /// visited any more, and wait.
     pub(super) fn leave_in_turn(&mut self) {
-        let waiting: Vec<IloName> = self.waiting_to_leave.iter().cloned().collect();
-        for name in waiting {
-            if let Some(slot) = self.slots.get_mut(&name) {
-                slot.leaving = true;
-            }
-            if self.visits.len() < self.settings().poll.visits_at_once.max(1) {
-                self.waiting_to_leave.remove(&name);
+        while self.visits.len() < self.settings().poll.visits_at_once.max(1) {
+            if let Some(name) = self.waiting_to_leave.pop_first() {
                 self.leave(&name);
+            } else if let Some((name, old)) = self.waiting_to_move.pop_first() {
+                self.log_out_at(&name, old);
+            } else {
+                return;
             }
         }
     }
@@ -34,27 +34,32 @@ impl<T: Transport, S: State> Fleet<T, S> {
     pub(super) fn leave(&mut self, name: &IloName) {
         let Some(slot) = self.slots.get_mut(name) else { return };
         slot.leaving = true;
-        let Some(memory) = slot.memory.take() else { return };
-        if memory.held.is_none() || slot.parked {
-            self.logged_out(name.clone(), memory);
+        let place = self.waiting_to_move.remove(name).unwrap_or_else(|| Arc::clone(&slot.target));
+        if slot.parked || slot.memory.as_ref().is_some_and(|memory| memory.held.is_none()) {
+            if let Some(memory) = slot.memory.take() {
+                self.logged_out(name.clone(), memory);
+            }
         } else {
-            let target = Arc::clone(&slot.target);
-            self.spawn_log_out(target, memory);
+            self.log_out_at(name, place);
         }
     }
 
-    /// Takes our session off the place that the configuration named before, if it names another one now. Whether
-    /// that was begun; in its turn the memory comes back.
-    pub(super) fn move_away(&mut self, old: &Arc<Target>) -> bool {
-        let Some(slot) = self.slots.get_mut(&old.name) else { return false };
+    /// Notes that our session is still at the place that the configuration named before, if it names another one now.
+    pub(super) fn move_away(&mut self, old: &Arc<Target>) {
+        let Some(slot) = self.slots.get(&old.name).filter(|slot| !slot.parked) else { return };
         let holds = slot.memory.as_ref().and_then(|memory| memory.held.as_ref());
-        let left_behind = holds.is_some_and(|held| held.authority == old.authority);
-        if slot.target.authority == old.authority || !left_behind || slot.parked {
-            return false;
+        if slot.target.authority != old.authority && holds.is_some_and(|held| held.authority == old.authority) {
+            self.waiting_to_move.insert(old.name.clone(), Arc::clone(old));
         }
-        let Some(memory) = slot.memory.take() else { return false };
-        self.spawn_log_out(Arc::clone(old), memory);
-        true
+    }
+
+    /// Begins to end our session at `place`, unless a visit has the memory, or the configuration wants it there again.
+    fn log_out_at(&mut self, name: &IloName, place: Arc<Target>) {
+        let Some(slot) = self.slots.get_mut(name) else { return };
+        if slot.leaving || slot.target.authority != place.authority {
+            let Some(memory) = slot.memory.take() else { return };
+            self.spawn_log_out(place, memory);
+        }
     }
 
     pub(super) fn logged_out(&mut self, name: IloName, memory: Memory) {
@@ -109,7 +114,10 @@ impl<T: Transport, S: State> Fleet<T, S> {
         while self.visits.len() > left {
             tokio::select! {
                 biased;
-                Some(joined) = self.visits.join_next_with_id() => self.joined(joined),
+                Some(joined) = self.visits.join_next_with_id() => {
+                    self.joined(joined);
+                    self.leave_in_turn();
+                }
                 () = tokio::time::sleep_until(deadline) => return false,
             }
         }

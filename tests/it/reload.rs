@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ilo_reaper::fleet::Command;
-use ilo_reaper::settings::{Authority, IloName, Mode, Settings, Target, Trust};
+use ilo_reaper::settings::{Authority, IloName, Mode, OnStop, Settings, Target, Trust};
 use ilo_sim::{Account, Fault, FaultKind, Matcher};
 
 use crate::harness::{OURS, Running, SCRIPT, World, credential, other_credential, story};
@@ -346,4 +346,63 @@ fn ilos_that_leave_the_fleet_take_turns() {
         assert!(most <= 9, "{most} at once");
         world.stop(running).await;
     });
+}
+
+/// Many iLOs get another address at once, as when a site is numbered anew.
+#[test]
+fn ilos_that_move_take_turns_to_leave_their_old_places() {
+    story(|| async {
+        let names: Vec<String> = (0..120).map(|number| format!("r{number:03}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut world = World::of(&names);
+        world.settings.poll.visits_at_once = 8;
+        world.settings.targets.retain(|name, _| name.as_str() < "r060");
+        let running = world.start();
+        world.pass(120).await;
+        assert!(names[..60].iter().all(|name| world.ours(name) == 1), "{}", world.story());
+        world.sky.most_at_once();
+        let moved = all_changed(&world.settings, |target| {
+            let number: usize = target.name.as_str()[1..].parse().unwrap();
+            target.authority = Authority { host: format!("r{:03}", number + 60), port: 443 };
+        });
+        running.commands.send(Command::Replace(moved.into())).await.unwrap();
+        world.pass(240).await;
+        let ours = |range: std::ops::Range<usize>| names[range].iter().map(|name| world.ours(name)).collect::<Vec<_>>();
+        assert_eq!((ours(0..60), ours(60..120)), (vec![0; 60], vec![1; 60]), "{}", world.story());
+        let most = world.sky.most_at_once();
+        assert!(most <= 9, "{most} at once");
+        world.stop(running).await;
+        assert_eq!(ours(0..120), [0; 120]);
+    });
+}
+
+/// It is gone before its turn came.
+#[test]
+fn an_ilo_that_moves_and_leaves_at_once_keeps_nothing_of_ours() {
+    for (stops, on_stop) in [(false, OnStop::Logout), (true, OnStop::Logout), (true, OnStop::Keep)] {
+        story(|| async move {
+            let mut world = World::of(&["r1", "r2", "r3", "r4"]);
+            world.settings.poll.visits_at_once = 1;
+            world.settings.on_stop = on_stop;
+            world.settings.targets.retain(|name, _| name.as_str() < "r3");
+            let running = world.start();
+            world.pass(150).await;
+            assert_eq!((world.ours("r1"), world.ours("r2")), (1, 1));
+            let on = Matcher::new(http::Method::DELETE, SESSIONS);
+            world.sky.ilo("r1").inject(Fault { on, what: FaultKind::Hang });
+            let moved = all_changed(&world.settings, |target| {
+                let other = if target.name.as_str() == "r1" { "r3" } else { "r4" };
+                target.authority = Authority { host: other.to_owned(), port: 443 };
+            });
+            running.commands.send(Command::Replace(moved.clone().into())).await.unwrap();
+            if !stops {
+                let mut fewer = moved;
+                fewer.targets.clear();
+                running.commands.send(Command::Replace(fewer.into())).await.unwrap();
+                world.pass(60).await;
+            }
+            world.stop(running).await;
+            assert_eq!((world.ours("r2"), world.ours("r4")), (0, 0), "{stops} {on_stop:?} {}", world.story());
+        });
+    }
 }
