@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use crate::config::{self, Loaded, Mistake, Surroundings};
 use crate::event::{Event, Teller, VERSION};
 use crate::fleet::{Command, First, Fleet, Start};
+use crate::listener::{Bound, ListenError, Listener};
 use crate::redfish::Https;
 use crate::settings::{Mode, Settings, Trust};
 use crate::signals::{self, Listening};
@@ -38,6 +39,8 @@ pub enum StartError {
     Mistakes(Vec<Mistake>),
     /// The state can't be used.
     State(OpenError),
+    /// Metrics and status can't be served where the configuration says.
+    Listen(ListenError),
     /// The system refused a thread, a signal or a runtime.
     System(io::Error),
 }
@@ -50,12 +53,19 @@ impl fmt::Display for StartError {
                 mistakes.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
             }
             Self::State(error) => write!(f, "cannot use the state: {error}"),
+            Self::Listen(error) => write!(f, "cannot start: {error}"),
             Self::System(error) => write!(f, "cannot start: {error}"),
         }
     }
 }
 
 impl std::error::Error for StartError {}
+
+impl From<ListenError> for StartError {
+    fn from(error: ListenError) -> Self {
+        Self::Listen(error)
+    }
+}
 
 impl From<io::Error> for StartError {
     fn from(error: io::Error) -> Self {
@@ -110,23 +120,28 @@ pub fn fleet(
 pub fn run(places: &Places, loaded: Loaded, opened: Opened, teller: &Teller) -> Result<(), StartError> {
     let mut listening = signals::listen()?;
     let runtime = runtime()?;
+    let (commands, receiver) = mpsc::channel(16);
+    let mut listener = Listener::new(commands.clone());
+    // Before anything is asked of any iLO.
+    let bound = runtime.block_on(listener.bind(loaded.settings.report.listen))?;
     let (thread, ended) = runtime.block_on(async {
         let (settings, observing) = (loaded.settings.clone(), opened.observing);
         let (fleet, thread) = fleet(places, loaded.settings, opened, Arc::clone(teller), First::Spread);
-        let (commands, receiver) = mpsc::channel(16);
         let running = tokio::spawn(fleet.run(receiver));
+        listener.put(bound).await;
         tell_insecure(&settings, teller);
         teller.tell(Event::DaemonReady {
             version: VERSION,
             ilos: settings.targets.len(),
             mode: mode(&settings, observing),
         });
-        let settings = attend(places, settings, &mut listening, &commands, teller).await;
+        let settings = attend(places, settings, &mut listening, (&commands, &mut listener), teller).await;
         teller.tell(Event::DaemonStopping {
             version: VERSION,
             ilos: settings.targets.len(),
             mode: mode(&settings, observing),
         });
+        listener.close().await;
         // A loop that is gone needs no telling.
         let _gone = commands.send(Command::Drain).await;
         (thread, running.await.map_err(|error| StartError::System(io::Error::other(error))))
@@ -142,7 +157,7 @@ async fn attend(
     places: &Places,
     mut settings: Settings,
     listening: &mut Listening,
-    commands: &mpsc::Sender<Command>,
+    (commands, listener): (&mpsc::Sender<Command>, &mut Listener),
     teller: &Teller,
 ) -> Settings {
     loop {
@@ -151,16 +166,17 @@ async fn attend(
             biased;
             () = stop => return settings,
             () = commands.closed() => return settings,
-            loaded = reload(places, listening) => loaded,
+            loaded = reload(places, listening, listener) => loaded,
         };
         match loaded {
-            Ok(loaded) => {
+            Ok((loaded, bound)) => {
                 tell_change(&settings, &loaded.settings, teller);
                 tell_insecure(&loaded.settings, teller);
                 settings = loaded.settings.clone();
                 if commands.send(Command::Replace(Arc::new(loaded.settings))).await.is_err() {
                     return settings;
                 }
+                listener.put(bound).await;
             }
             Err(mistakes) => {
                 for mistake in mistakes {
@@ -175,15 +191,22 @@ async fn attend(
 }
 
 /// Waits for a wish to reload and loads. Whatever goes wrong is a mistake, and changes nothing.
-async fn reload(places: &Places, listening: &mut Listening) -> Result<Loaded, Vec<Mistake>> {
+async fn reload(
+    places: &Places,
+    listening: &mut Listening,
+    listener: &Listener,
+) -> Result<(Loaded, Bound), Vec<Mistake>> {
     listening.reload().await;
     let again = places.clone();
     // Passwords and lists are read from disk, which the loop must not wait for.
     let loaded = tokio::task::spawn_blocking(move || config::load(&again.config, &again.surroundings)).await;
-    loaded.unwrap_or_else(|_| {
-        let text = String::from("it could not be read; this is a bug of ilo-reaper");
-        Err(vec![Mistake { file: places.config.clone(), line: None, column: None, text }])
-    })
+    let mistake = |text| vec![Mistake { file: places.config.clone(), line: None, column: None, text }];
+    let loaded =
+        loaded.unwrap_or_else(|_| Err(mistake(String::from("it could not be read; this is a bug of ilo-reaper"))))?;
+    match listener.bind(loaded.settings.report.listen).await {
+        Ok(bound) => Ok((loaded, bound)),
+        Err(error) => Err(mistake(error.to_string())),
+    }
 }
 
 fn tell_change(old: &Settings, new: &Settings, teller: &Teller) {

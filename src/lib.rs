@@ -26,9 +26,10 @@
 //! | 5 | `visit` | one poll on one screen: observe, plan, reap |
 //! | 6 | `fleet` | many iLOs: schedule, credentials, the one loop |
 //! | 7 | `config` | files to settings, with every mistake at its line and column |
-//! | 7 | `report` | events to text and JSON |
+//! | 7 | `report` | events to text and JSON, surveys to metrics and pages |
 //! | 8 | `serve` | a small HTTP/1 server, bounded |
 //! | 8 | `signals` | a signal's way to the loop |
+//! | 9 | `listener` | metrics and status over HTTP |
 //! | 10 | `daemon` | all of it, started and stopped in order |
 //! | 11 | `cli` | argv to exit code |
 //!
@@ -53,6 +54,7 @@ pub mod event;
 pub mod fleet;
 #[cfg(test)]
 mod law;
+pub mod listener;
 pub mod policy;
 pub mod redfish;
 pub mod report;

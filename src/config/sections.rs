@@ -160,10 +160,7 @@ fn listen(at: &At<'_>) -> Option<SocketAddr> {
     match at.node {
         Node::Text(word) if word == "none" => None,
         Node::Text(text) => match text.parse::<SocketAddr>() {
-            // Where nothing would listen, nobody should believe that something does.
-            Ok(address) if address.port() != 0 => {
-                at.none("metrics and status are not served yet by this version; use `none`")
-            }
+            Ok(address) if address.port() != 0 => Some(address),
             _ => at.unexpected(expected),
         },
         Node::Whole(port @ 1..=65_535) => at.none(format!("`{port}` has no address; did you mean `127.0.0.1:{port}`?")),

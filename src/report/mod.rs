@@ -1,7 +1,8 @@
 //! Events, rendered: as a sentence, as fields, as a line of text or JSON, from a thread of their own.
 //!
 //! [`fields`] and [`sentence`] say what an event is; [`Format`] puts both on one line; [`Journal`] writes
-//! the lines without anybody waiting for it. [`table`] is for the commands.
+//! the lines without anybody waiting for it. [`table`] is for the commands. [`metrics`], [`status_page`] and
+//! [`status_json`] render a survey.
 //!
 //! Foreign text was cleaned when it came in, and is cleaned here again: nothing that an event holds can
 //! move a cursor, end a line or pass for a field of ours.
@@ -9,14 +10,18 @@
 mod fields;
 mod journal;
 mod line;
+mod metrics;
 mod pressure;
 mod sentence;
+mod status;
 pub mod table;
 
 pub use fields::{Fields, Value, fields};
 pub use journal::{Journal, QUEUE_MAX};
 pub use line::Format;
+pub use metrics::{Exposition, metrics};
 pub use sentence::sentence;
+pub use status::{status_json, status_page};
 
 #[cfg(test)]
 mod tests;

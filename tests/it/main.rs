@@ -20,5 +20,6 @@ mod reap;
 mod reload;
 mod spare;
 mod stale;
+mod survey;
 mod twins;
 mod weeks;

@@ -45,6 +45,14 @@ fn what_the_example_writes_are_the_defaults() {
 }
 
 #[test]
+fn an_address_to_listen_on_may_be_any_that_is_written() {
+    for address in ["127.0.0.1:9709", "192.0.2.7:9709", "[::1]:9709", "0.0.0.0:80"] {
+        let loaded = desk(&EXAMPLE.replace("listen: none", &format!("listen: \"{address}\""))).load().expect("good");
+        assert_eq!(loaded.settings.report.listen, address.parse().ok());
+    }
+}
+
+#[test]
 fn the_example_with_everything_on_is_good_too() {
     let desk = desk(&everything_on());
     let loaded = desk.load().map_err(|_| desk.said()).expect("good");

@@ -306,12 +306,6 @@ fn counts_caps_and_report() {
         "#]],
         ),
         (
-            "report: { listen: 127.0.0.1:9709 }",
-            expect![[r#"
-            ilo-reaper.yaml:1:19: report.listen: metrics and status are not served yet by this version; use `none`
-        "#]],
-        ),
-        (
             "report: { listen: localhost:9709 }",
             expect![[r#"
             ilo-reaper.yaml:1:19: report.listen: `localhost:9709` is not `none` or an address and a port, such as `127.0.0.1:9709`

@@ -10,6 +10,7 @@
 //! | `program` | the process, what it says, how it ends |
 //! | `bell` | how a story waits |
 //! | `life` | start, stop, kill, signals, a second one, outputs that nobody reads |
+//! | `listener` | metrics and status over HTTP |
 //! | `reload` | SIGHUP, with a good configuration and a bad one |
 //! | `trust` | certificates and redirects |
 //! | `door` | our login, and answers that are lost, foreign or endless |
@@ -23,6 +24,7 @@ mod commands;
 mod demo;
 mod door;
 mod life;
+mod listener;
 mod program;
 mod reload;
 mod site;

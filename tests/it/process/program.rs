@@ -179,6 +179,21 @@ impl Program {
         ended
     }
 
+    /// How many TCP sockets it listens on.
+    pub(super) fn listening(&self) -> usize {
+        let links = std::fs::read_dir(format!("/proc/{}/fd", self.pid)).unwrap();
+        let own: Vec<String> = links
+            .filter_map(|link| std::fs::read_link(link.ok()?.path()).ok()?.to_str().map(str::to_owned))
+            .filter_map(|link| Some(link.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
+            .collect();
+        let tables =
+            ["tcp", "tcp6"].map(|table| std::fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default());
+        let fields =
+            tables.iter().flat_map(|table| table.lines()).map(|line| line.split_whitespace().collect::<Vec<_>>());
+        // Field 3 is the state, 0A a listener, and field 9 the inode (proc(5)).
+        fields.filter(|fields| fields.get(3) == Some(&"0A") && own.iter().any(|inode| fields[9] == inode)).count()
+    }
+
     /// Whether it goes on.
     pub(super) fn runs(&self) -> bool {
         lock(&self.said).status.is_none()
