@@ -66,7 +66,9 @@ impl Tally {
                 continue;
             }
             let group = &target.group;
-            self.counts.visits.entry((group.clone(), GOOD)).or_default();
+            for outcome in VisitError::NAMES.into_iter().chain([GOOD, BROKEN]) {
+                self.counts.visits.entry((group.clone(), outcome)).or_default();
+            }
             for rule in &target.policy.reap {
                 for counter in [&mut self.counts.reaped, &mut self.counts.would_reap, &mut self.counts.came_back] {
                     counter.entry((group.clone(), rule.id.clone())).or_default();

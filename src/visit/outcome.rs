@@ -126,6 +126,25 @@ impl LoginOutcome {
 }
 
 impl VisitError {
+    /// All names.
+    pub const NAMES: [&str; 15] = [
+        "dns",
+        "refused",
+        "timeout",
+        "tls",
+        "http",
+        "nonsense",
+        "certificate_changed",
+        "duplicate",
+        "busy",
+        "denied",
+        TABLE_FULL,
+        "no_login_now",
+        "door_lost",
+        "logins_lost",
+        "unwritable",
+    ];
+
     /// Its name in metrics.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -176,5 +195,36 @@ impl From<IloError> for VisitError {
             IloError::Status(..) => Self::Unreachable(Cause::Http, detail),
             IloError::Nonsense(detail) => Self::Nonsense(detail),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_failures_are_all_there() {
+        let text = String::new;
+        let causes = [Cause::Dns, Cause::Refused, Cause::Timeout, Cause::Tls, Cause::Http, Cause::Nonsense];
+        let print = Fingerprint::of(b"certificate");
+        let others = [
+            VisitError::CertificateChanged(print, print),
+            VisitError::Duplicate(IloName::new("r1")),
+            VisitError::Busy(None, text()),
+            VisitError::Nonsense(text()),
+            VisitError::Denied(text()),
+            VisitError::TableFull(text()),
+            VisitError::NoLoginNow,
+            VisitError::DoorLost,
+            VisitError::LoginsLost,
+            VisitError::Unwritable(text()),
+        ];
+        let all = causes.map(|cause| VisitError::Unreachable(cause, text())).into_iter().chain(others);
+        let mut names: Vec<&str> = all.map(|error| error.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut known = VisitError::NAMES.to_vec();
+        known.sort_unstable();
+        assert_eq!(names, known);
     }
 }

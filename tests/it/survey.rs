@@ -162,7 +162,7 @@ fn foreign_text_ends_no_label_no_line_and_no_element() {
         world.stop(running).await;
         survey.paused = Some(String::from("<script>alert('1')</script>"));
         let page = metrics(&survey, Exposition::Text);
-        let (start, end) = (r#"group="ra\"ck\\"#, r#"[31m"#);
+        let (start, end) = (r#"group="ra\"ck\\"#, r"[31m");
         let named = page.lines().find(|line| line.starts_with("ilo_reaper_ilo_up{")).unwrap();
         assert!(named.contains(start) && named.contains(end) && named.ends_with("} 0"), "{named}");
         assert!(!page.contains(['\u{1b}', '\u{202e}']), "{page}");
