@@ -286,7 +286,7 @@ fn trust_is_explicit() {
         (
             "{ trust: { ca: /etc/ca.pem } }",
             expect![[r#"
-                ilo-reaper.yaml:5:19: fleet.lab.tls.trust: a mapping is not `known`, `system` or `insecure`
+                ilo-reaper.yaml:5:19: fleet.lab.tls.trust: a pin or a file stands here itself: `{ pin: "sha256:…", legacy: true }`
             "#]],
         ),
         (
