@@ -1,22 +1,27 @@
 //! The daemon: configuration, state, log and loop, started and stopped in order.
 
-use std::collections::BTreeMap;
+mod reload;
+
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
+use self::reload::Reloader;
 use crate::config::{self, Loaded, Mistake, Surroundings};
+use crate::control::{self, Desk};
 use crate::event::{Event, Teller, VERSION};
-use crate::fleet::{Command, First, Fleet, Start};
-use crate::listener::{Bound, ListenError, Listener};
+use crate::fleet::{Command, First, Fleet, Pulse, STOP_DEADLINE, Start};
+use crate::listener::{ListenError, Listener};
 use crate::redfish::Https;
-use crate::settings::{Mode, Settings, Trust};
+use crate::settings::{Mode, Order, Settings};
 use crate::signals::{self, Listening};
 use crate::state::sqlite::{OpenError, Opened, Reset, Sqlite, StateThread};
+use crate::systemd::Manager;
 use crate::time::{HostClock, host_now};
+use crate::visit::InForce;
 
 /// What nothing is deleted for after the state was found unreadable.
 const STATE_LOST: &str = "the state was unreadable and set aside; `ilo-reaper resume` lets deletions begin again";
@@ -28,6 +33,8 @@ pub struct Places {
     pub config: PathBuf,
     /// The directory of the state.
     pub state: PathBuf,
+    /// The control socket.
+    pub control: PathBuf,
     /// What the configuration needs to know of the process.
     pub surroundings: Surroundings,
 }
@@ -41,6 +48,8 @@ pub enum StartError {
     State(OpenError),
     /// Metrics and status can't be served where the configuration says.
     Listen(ListenError),
+    /// The control socket can't be made there.
+    Control(PathBuf, io::Error),
     /// The system refused a thread, a signal or a runtime.
     System(io::Error),
 }
@@ -53,6 +62,7 @@ impl fmt::Display for StartError {
                 mistakes.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
             }
             Self::State(error) => write!(f, "cannot use the state: {error}"),
+            Self::Control(path, error) => write!(f, "cannot listen at {}: {error}", path.display()),
             Self::Listen(error) => write!(f, "cannot start: {error}"),
             Self::System(error) => write!(f, "cannot start: {error}"),
         }
@@ -91,19 +101,24 @@ pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
 /// Makes the fleet of a configuration and a state. The thread is to be waited for when the fleet is gone.
 pub fn fleet(
     places: &Places,
-    settings: Settings,
+    settings: Arc<Settings>,
     opened: Opened,
     teller: Teller,
     first: First,
+    pulse: Option<Pulse>,
 ) -> (Fleet<Https, Sqlite>, StateThread) {
-    // Told again at each start until a person resumes: else nobody knows why nothing is deleted.
+    // Both are told again at each start until a person resumes: else nobody knows why nothing is deleted.
     let lost_before = || Reset { path: places.state.clone(), cause: String::from("it was lost at an earlier start") };
     if let Some(reset) = opened.reset.or_else(|| opened.observing.then(lost_before)) {
         teller.tell(Event::StateReset { path: reset.path.display().to_string(), cause: reset.cause });
     }
+    if let Some(Order { by, reason, until, .. }) = opened.orders.paused(host_now()).cloned() {
+        teller.tell(Event::DaemonPaused { by, until, reason });
+    }
     let fleet = Fleet::new(Start {
-        settings: Arc::new(settings),
+        settings,
         observing: opened.observing.then(|| STATE_LOST.to_owned()),
+        orders: opened.orders,
         remembered: opened.remembered,
         ended_lately: opened.ended_lately,
         transport: Https::new(),
@@ -112,6 +127,7 @@ pub fn fleet(
         clock: HostClock::real(),
         teller,
         first,
+        pulse,
     });
     (fleet, opened.thread)
 }
@@ -119,124 +135,67 @@ pub fn fleet(
 /// Runs until a signal stops it.
 pub fn run(places: &Places, loaded: Loaded, opened: Opened, teller: &Teller) -> Result<(), StartError> {
     let mut listening = signals::listen()?;
+    let manager = Manager::of_environment()?;
+    let teller = manager.with_status(Arc::clone(teller));
     let runtime = runtime()?;
-    let (commands, receiver) = mpsc::channel(16);
-    let mut listener = Listener::new(commands.clone());
-    // Before anything is asked of any iLO.
-    let bound = runtime.block_on(listener.bind(loaded.settings.report.listen))?;
-    let (thread, ended) = runtime.block_on(async {
-        let (settings, observing) = (loaded.settings.clone(), opened.observing);
-        let (fleet, thread) = fleet(places, loaded.settings, opened, Arc::clone(teller), First::Spread);
-        let running = tokio::spawn(fleet.run(receiver));
-        listener.put(bound).await;
-        tell_insecure(&settings, teller);
-        teller.tell(Event::DaemonReady {
-            version: VERSION,
-            ilos: settings.targets.len(),
-            mode: mode(&settings, observing),
-        });
-        let settings = attend(places, settings, &mut listening, (&commands, &mut listener), teller).await;
-        teller.tell(Event::DaemonStopping {
-            version: VERSION,
-            ilos: settings.targets.len(),
-            mode: mode(&settings, observing),
-        });
-        listener.close().await;
-        // A loop that is gone needs no telling.
-        let _gone = commands.send(Command::Drain).await;
-        (thread, running.await.map_err(|error| StartError::System(io::Error::other(error))))
-    });
+    let (thread, ended) =
+        runtime.block_on(live(places, (loaded.settings, opened), &manager, &teller, &mut listening))?;
     // Whoever still holds the state goes with the runtime.
     drop(runtime);
     thread.wait();
     ended
 }
 
-/// Follows signals until one asks to stop, or the loop is gone. The configuration in force then.
-async fn attend(
+/// The daemon's life inside its runtime.
+async fn live(
     places: &Places,
-    mut settings: Settings,
-    listening: &mut Listening,
-    (commands, listener): (&mpsc::Sender<Command>, &mut Listener),
+    (settings, opened): (Settings, Opened),
+    manager: &Manager,
     teller: &Teller,
-) -> Settings {
-    loop {
-        let stop = listening.stop();
-        let loaded = tokio::select! {
-            biased;
-            () = stop => return settings,
-            () = commands.closed() => return settings,
-            loaded = reload(places, listening, listener) => loaded,
-        };
-        match loaded {
-            Ok((loaded, bound)) => {
-                tell_change(&settings, &loaded.settings, teller);
-                tell_insecure(&loaded.settings, teller);
-                settings = loaded.settings.clone();
-                if commands.send(Command::Replace(Arc::new(loaded.settings))).await.is_err() {
-                    return settings;
-                }
-                listener.put(bound).await;
-            }
-            Err(mistakes) => {
-                for mistake in mistakes {
-                    tell_mistake(mistake, teller);
-                }
-                if commands.send(Command::Refused).await.is_err() {
-                    return settings;
-                }
-            }
-        }
-    }
-}
-
-/// Waits for a wish to reload and loads. Whatever goes wrong is a mistake, and changes nothing.
-async fn reload(
-    places: &Places,
     listening: &mut Listening,
-    listener: &Listener,
-) -> Result<(Loaded, Bound), Vec<Mistake>> {
-    listening.reload().await;
-    let again = places.clone();
-    // Passwords and lists are read from disk, which the loop must not wait for.
-    let loaded = tokio::task::spawn_blocking(move || config::load(&again.config, &again.surroundings)).await;
-    let mistake = |text| vec![Mistake { file: places.config.clone(), line: None, column: None, text }];
-    let loaded =
-        loaded.unwrap_or_else(|_| Err(mistake(String::from("it could not be read; this is a bug of ilo-reaper"))))?;
-    match listener.bind(loaded.settings.report.listen).await {
-        Ok(bound) => Ok((loaded, bound)),
-        Err(error) => Err(mistake(error.to_string())),
-    }
+) -> Result<(StateThread, Result<(), StartError>), StartError> {
+    let (listener, socket) =
+        control::listen(&places.control).map_err(|error| StartError::Control(places.control.clone(), error))?;
+    let (commands, receiver) = mpsc::channel(16);
+    let mut metrics = Listener::new(commands.clone());
+    // Before anything is asked of any iLO.
+    let bound = metrics.bind(settings.report.listen).await?;
+    let settings = Arc::new(settings);
+    let (pulse, runs) = manager.pulse();
+    let (fleet, thread) = fleet(places, Arc::clone(&settings), opened, Arc::clone(teller), First::Spread, Some(pulse));
+    let (reloads, mut asked) = mpsc::channel(1);
+    let force = fleet.force();
+    let clock = HostClock::real();
+    let desk = Desk { commands: commands.clone(), reloads, force: force.clone(), clock, uid: socket.uid() };
+    let (stop, stopped) = oneshot::channel();
+    let serving = tokio::spawn(control::serve(listener, desk, async { drop(stopped.await) }));
+    let running = tokio::spawn(fleet.run(receiver));
+    metrics.put(bound).await;
+    // Where the loop is gone already, its end is told below.
+    let _gone = runs.await;
+    reload::tell_insecure(&settings, teller);
+    teller.tell(Event::DaemonReady { version: VERSION, ilos: settings.targets.len(), mode: mode(&force.now()) });
+    manager.ready();
+    let reloader =
+        Reloader { places, commands: &commands, force: force.clone(), metrics: &mut metrics, manager, teller };
+    reloader.attend(settings, listening, &mut asked).await;
+    manager.stopping(STOP_DEADLINE);
+    let in_force = force.now();
+    let ilos = in_force.settings.targets.len();
+    teller.tell(Event::DaemonStopping { version: VERSION, ilos, mode: mode(&in_force) });
+    // Who waits for a reload is told that there is none.
+    drop(asked);
+    drop(socket);
+    metrics.close().await;
+    // A loop or a server that is gone needs no telling.
+    let _gone = (stop.send(()), commands.send(Command::Drain).await);
+    let ended = running.await.map_err(|error| StartError::System(io::Error::other(error)));
+    let _broken = serving.await;
+    Ok((thread, ended))
 }
 
-fn tell_change(old: &Settings, new: &Settings, teller: &Teller) {
-    let change = config::change(old, new);
-    teller.tell(Event::ConfigReloaded {
-        added: change.added.len(),
-        removed: change.removed.len(),
-        changed: change.altered.len(),
-        bolder: change.bolder,
-    });
-}
-
-fn tell_mistake(mistake: Mistake, teller: &Teller) {
-    let Mistake { file, line, column, text } = mistake;
-    teller.tell(Event::ConfigRejected { file: file.display().to_string(), line, column, mistake: text });
-}
-
-/// Names each group whose passwords go to whoever answers.
-fn tell_insecure(settings: &Settings, teller: &Teller) {
-    let mut groups: BTreeMap<&str, usize> = BTreeMap::new();
-    for target in settings.targets.values().filter(|target| target.trust == Trust::Insecure) {
-        *groups.entry(&target.group).or_default() += 1;
-    }
-    for (group, ilos) in groups {
-        teller.tell(Event::TlsInsecure { group: group.to_owned(), ilos });
-    }
-}
-
-/// The boldest mode of any group; after a lost state that is no more than observing.
-fn mode(settings: &Settings, observing: bool) -> Mode {
-    let enforces = !observing && settings.targets.values().any(|target| target.mode == Mode::Enforce);
-    if enforces { Mode::Enforce } else { Mode::Observe }
+/// The boldest mode of any group; while something holds all of them back, that is no more than observing.
+fn mode(in_force: &InForce) -> Mode {
+    let enforces = in_force.settings.targets.values().any(|target| target.mode == Mode::Enforce);
+    if enforces && in_force.brake(host_now()).is_none() { Mode::Enforce } else { Mode::Observe }
 }

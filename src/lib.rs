@@ -29,6 +29,8 @@
 //! | 7 | `report` | events to text and JSON, surveys to metrics and pages |
 //! | 8 | `serve` | a small HTTP/1 server, bounded |
 //! | 8 | `signals` | a signal's way to the loop |
+//! | 8 | `systemd` | what the service manager is told |
+//! | 9 | `control` | the control socket: how commands speak to the daemon |
 //! | 9 | `listener` | metrics and status over HTTP |
 //! | 10 | `daemon` | all of it, started and stopped in order |
 //! | 11 | `cli` | argv to exit code |
@@ -49,6 +51,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod daemon;
 pub mod event;
 pub mod fleet;
@@ -64,5 +67,6 @@ pub mod session;
 pub mod settings;
 pub mod signals;
 pub mod state;
+pub mod systemd;
 pub mod time;
 pub mod visit;

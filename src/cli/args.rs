@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
@@ -36,8 +37,20 @@ pub(super) enum What {
         #[arg(long)]
         json: bool,
     },
-    /// After an unreadable state was set aside: lets deletions begin again
+    /// Asks the running daemon to take the configuration now, and waits for the verdict
+    Reload,
+    /// The fleet at a glance, as the running daemon has it
+    Status {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// The brake: no session of others is ended until `resume`, or for so long; it survives a restart
+    Pause(Pause),
+    /// Takes the brake off, also after a state was lost
     Resume,
+    /// Protects sessions on the running daemon; it survives a restart
+    Protect(Protect),
     /// A simulated fleet with leaking clients, one half guarded by the daemon and one bare, side by side
     #[cfg(feature = "demo")]
     Demo(Demo),
@@ -71,6 +84,59 @@ pub(super) struct Trust {
     pub(super) write: bool,
 }
 
+#[derive(ClapArgs)]
+pub(super) struct Pause {
+    /// It ends by itself after so long
+    #[arg(long = "for", value_name = "TIME", value_parser = crate::config::parse_duration)]
+    pub(super) length: Option<Duration>,
+    /// Why: it stands in the log, and in what `protect list` and `status` show
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: String,
+}
+
+#[derive(ClapArgs)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(super) struct Protect {
+    #[command(subcommand)]
+    pub(super) what: Option<Protections>,
+    /// Sessions of this account; `*` and `?` stand for any
+    #[arg(long, value_name = "NAME")]
+    pub(super) owner: Option<String>,
+    /// Sessions from this address or network
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) origin: Option<String>,
+    /// Sessions on this iLO
+    #[arg(long, value_name = "ILO")]
+    pub(super) ilo: Option<String>,
+    /// This session on that iLO
+    #[arg(long, value_name = "ID", requires = "ilo")]
+    pub(super) session: Option<String>,
+    /// It ends by itself after so long
+    #[arg(long = "for", value_name = "TIME", value_parser = crate::config::parse_duration)]
+    pub(super) length: Option<Duration>,
+    /// It ends by itself then, as in 2026-12-01T06:00:00Z
+    #[arg(long, value_name = "TIME", conflicts_with = "length")]
+    pub(super) until: Option<String>,
+    /// Why: it stands in the log and in the list
+    #[arg(long, value_name = "TEXT", required = true)]
+    pub(super) reason: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Protections {
+    /// All protections by hand, and whether the daemon is paused
+    List {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ends one, by its id
+    Remove {
+        /// As `protect list` shows it
+        id: String,
+    },
+}
+
 #[cfg(feature = "demo")]
 #[derive(ClapArgs)]
 pub(super) struct Demo {
@@ -79,7 +145,7 @@ pub(super) struct Demo {
     pub(super) ilos: u8,
     /// How long it runs
     #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
-    pub(super) length: std::time::Duration,
+    pub(super) length: Duration,
     /// Where the crowd's chance begins: the same seed is the same crowd
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) seed: u64,

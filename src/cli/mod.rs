@@ -4,12 +4,14 @@
 //! | --- | --- |
 //! | `args` | the command line |
 //! | `visits` | `sweep` and `list`: one round, as a table or JSON |
+//! | `running` | what is asked of the daemon that runs |
 //! | `trust` | `trust`: fingerprints, what changed, `known_ilos` |
 //! | `demo` | a simulated fleet on loopback (a feature, on by default) |
 
 mod args;
 #[cfg(feature = "demo")]
 mod demo;
+mod running;
 mod trust;
 mod visits;
 
@@ -25,10 +27,12 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
+use http::StatusCode;
 use serde_json::json;
 
 use self::args::{Args, What};
 use crate::config::Surroundings;
+use crate::control::Failed;
 use crate::daemon::{self, Places, StartError};
 use crate::event::Teller;
 use crate::report::{Format, Journal, QUEUE_MAX};
@@ -38,6 +42,7 @@ use crate::time::HostClock;
 mod exit {
     pub(super) const FAILED: u8 = 1;
     pub(super) const USAGE: u8 = 2;
+    pub(super) const NO_DAEMON: u8 = 69;
     pub(super) const BUG: u8 = 70;
     pub(super) const CONFIGURATION: u8 = 78;
 }
@@ -46,6 +51,11 @@ mod exit {
 const CONFIG: &str = "/etc/ilo-reaper/ilo-reaper.yaml";
 /// Where the state is, unless the service manager says so.
 const STATE: &str = "/var/lib/ilo-reaper";
+
+/// Where the control socket is, unless the service manager says so.
+const RUN: &str = "/run/ilo-reaper";
+/// Its name there.
+const SOCKET: &str = "control.sock";
 
 /// How long the last events may take on their way out.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -57,6 +67,8 @@ enum Failure {
     Usage(String),
     /// The daemon's parts did not start.
     Start(StartError),
+    /// The running daemon did not do it.
+    Asked(Failed),
     /// Another failure, told whole.
     Plain(String),
     /// Told already, in the command's own output.
@@ -66,9 +78,11 @@ enum Failure {
 impl Failure {
     fn code(&self) -> u8 {
         match self {
-            Self::Usage(_) => exit::USAGE,
-            Self::Start(StartError::Mistakes(_)) => exit::CONFIGURATION,
-            Self::Start(_) | Self::Plain(_) | Self::Told => exit::FAILED,
+            Self::Usage(_) | Self::Asked(Failed::Refused(StatusCode::BAD_REQUEST, _)) => exit::USAGE,
+            Self::Start(StartError::Mistakes(_))
+            | Self::Asked(Failed::Refused(StatusCode::UNPROCESSABLE_ENTITY, _)) => exit::CONFIGURATION,
+            Self::Asked(Failed::NoDaemon(..)) => exit::NO_DAEMON,
+            Self::Start(_) | Self::Asked(_) | Self::Plain(_) | Self::Told => exit::FAILED,
         }
     }
 }
@@ -78,6 +92,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Usage(text) | Self::Plain(text) => f.write_str(text),
             Self::Start(error) => error.fmt(f),
+            Self::Asked(failed) => failed.fmt(f),
             Self::Told => Ok(()),
         }
     }
@@ -86,6 +101,12 @@ impl fmt::Display for Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         Self::Start(error)
+    }
+}
+
+impl From<Failed> for Failure {
+    fn from(failed: Failed) -> Self {
+        Self::Asked(failed)
     }
 }
 
@@ -130,7 +151,11 @@ fn obey(args: Args) -> Result<(), Failure> {
         What::List(list) => visits::list(&places(args.config)?, &list),
         What::Trust(asked) => trust::trust(&places(args.config)?, &asked),
         What::Check { json } => check(&places(args.config)?, json),
-        What::Resume => resume(&places(args.config)?),
+        What::Reload => running::reload(&places(args.config)?),
+        What::Status { json } => running::status(&places(args.config)?, json),
+        What::Pause(pause) => running::pause(&places(args.config)?, &pause),
+        What::Resume => running::resume(&places(args.config)?),
+        What::Protect(protect) => running::protect(&places(args.config)?, &protect),
         #[cfg(feature = "demo")]
         What::Demo(demo) => demo::run(&demo),
     }
@@ -142,14 +167,17 @@ fn places(config: Option<PathBuf>) -> Result<Places, Failure> {
     // The owner of our own entry in /proc is who we run as.
     let own = fs::metadata("/proc/self").map_err(|error| Failure::Plain(format!("cannot read /proc/self: {error}")))?;
     // systemd separates several directories by colons; ours is the first.
-    let state = of("STATE_DIRECTORY")
-        .and_then(|all| all.into_string().ok().and_then(|all| all.split(':').next().map(PathBuf::from)));
+    let first = |name| of(name)?.into_string().ok()?.split(':').next().map(PathBuf::from);
+    let state = first("STATE_DIRECTORY");
+    // Where a person runs it on a state of its own, it has a socket of its own too.
+    let run = first("RUNTIME_DIRECTORY").or_else(|| state.clone()).unwrap_or_else(|| PathBuf::from(RUN));
     let state = state.unwrap_or_else(|| PathBuf::from(STATE));
     // Root judges files as the service will: by the user that the state belongs to.
     let service = fs::metadata(&state).ok().filter(|service| own.uid() == 0 && service.uid() != 0);
     let user = service.as_ref().unwrap_or(&own);
     Ok(Places {
         config: config.or_else(|| of("ILO_REAPER_CONFIG").map(PathBuf::from)).unwrap_or_else(|| PathBuf::from(CONFIG)),
+        control: run.join(SOCKET),
         state,
         surroundings: Surroundings {
             credentials_directory: of("CREDENTIALS_DIRECTORY").map(PathBuf::from),
@@ -210,15 +238,6 @@ fn check(places: &Places, as_json: bool) -> Result<(), Failure> {
         }
         Err(error) => Err(error.into()),
     }
-}
-
-fn resume(places: &Places) -> Result<(), Failure> {
-    let opened = daemon::open(places)?;
-    let was = opened.observing;
-    daemon::runtime()?
-        .block_on(opened.state.resume())
-        .map_err(|why| Failure::Plain(format!("cannot write the state: {why}")))?;
-    say(if was { "deletions may begin again where the mode is enforce" } else { "nothing was held back" })
 }
 
 /// Writes a document or a line to standard output.

@@ -41,7 +41,8 @@ fn round(places: &Places, list: &List, change: impl Fn(&mut Target)) -> Result<(
     let opened = daemon::open(places)?;
     let (groups, asked) = (settings.targets.clone(), names.len());
     let (round, thread) = daemon::runtime()?.block_on(async {
-        let (fleet, thread) = daemon::fleet(places, settings, opened, Arc::new(Complaints), First::AtOnce);
+        let (fleet, thread) =
+            daemon::fleet(places, Arc::new(settings), opened, Arc::new(Complaints), First::AtOnce, None);
         (fleet.round(names, listening.stop()).await, thread)
     });
     thread.wait();
@@ -91,7 +92,8 @@ struct Complaints;
 impl Tell for Complaints {
     fn tell(&self, event: Event) {
         let in_table = matches!(event, Event::SessionReaped { .. } | Event::IloFull { .. } | Event::ReapFailed { .. });
-        if event.priority() <= Priority::Warning && !in_table {
+        let is_paused = matches!(event, Event::DaemonPaused { .. });
+        if is_paused || event.priority() <= Priority::Warning && !in_table {
             complain(sentence(&event));
         }
     }

@@ -1,6 +1,6 @@
 //! The fleet: groups of iLOs, each iLO once, with its credential, trust, policy and mode.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::at::{At, Fields};
@@ -31,6 +31,8 @@ pub(super) struct Fleet<'a> {
     authorities: Authorities,
     pub(super) targets: BTreeMap<IloName, Arc<Target>>,
     pub(super) warnings: Vec<Warning>,
+    /// Credentials of the service manager that it uses.
+    pub(super) fixed: BTreeSet<String>,
 }
 
 /// An iLO that is new in the fleet, and the policy that it has for itself.
@@ -40,7 +42,16 @@ impl<'a> Fleet<'a> {
     /// An empty fleet, whose groups have this mode unless they name another.
     pub(super) fn new(known: Known<'a>, mode: Mode) -> Self {
         let (roll, keyring, authorities) = (Roll::default(), Keyring::default(), Authorities::default());
-        Self { known, mode, roll, keyring, authorities, targets: BTreeMap::new(), warnings: Vec::new() }
+        Self {
+            known,
+            mode,
+            roll,
+            keyring,
+            authorities,
+            targets: BTreeMap::new(),
+            warnings: Vec::new(),
+            fixed: BTreeSet::new(),
+        }
     }
 
     /// Reads one group and takes its iLOs in.
@@ -49,6 +60,9 @@ impl<'a> Fleet<'a> {
         let Some(fields) = at.fields(&GROUP) else { return };
         let username = username(at, &fields);
         let whence = whence(at, &fields, self.known.surroundings);
+        if let Some(Whence::Credential { name, .. }) = &whence {
+            self.fixed.insert(name.clone());
+        }
         let tls = self.tls(at, &fields, username);
         let mode = fields.read("mode", |at| at.word(&MODES)).unwrap_or(self.mode);
         let default = self.known.policies.get(DEFAULT_POLICY).cloned();

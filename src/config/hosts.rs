@@ -107,7 +107,7 @@ fn addresses(text: &str) -> Result<Vec<String>, String> {
 }
 
 /// An address or a network. An address alone is a network of one.
-pub(super) fn network(text: &str) -> Result<IpNet, String> {
+pub fn network(text: &str) -> Result<IpNet, String> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(IpNet::from(address));
     }

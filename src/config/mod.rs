@@ -32,15 +32,18 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::settings::{Mode, OnStop, Settings};
 
 pub use change::{Change, change};
 pub use guarded::Surroundings;
+pub use hosts::network;
 pub use known_ilos::KnownIlos;
 pub use mistake::{Mistake, Warning};
-pub use rules::built_in_policy;
+pub use rules::{account_pattern, built_in_policy};
+pub use values::parse_duration;
 
 use at::{At, Fields, Notes, Source};
 use entries::Known;
@@ -56,6 +59,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// What it allows that must be said at every start.
     pub warnings: Vec<Warning>,
+    /// Credentials of the service manager that it uses. Their values are those of the start.
+    pub credentials: BTreeSet<String>,
 }
 
 /// Reads the main file, `conf.d/*.yaml` and `known_ilos` beside it, and the passwords, lists and authorities that
@@ -104,5 +109,5 @@ fn read(top: &At<'_>, certificates: KnownIlos, surroundings: &Surroundings) -> O
         report: fields.read("report", sections::report).unwrap_or_default(),
         on_stop: fields.read("on_stop", |at| at.word(&on_stop)).unwrap_or_default(),
     };
-    Some(Loaded { settings, warnings: fleet.warnings })
+    Some(Loaded { settings, warnings: fleet.warnings, credentials: fleet.fixed })
 }

@@ -226,13 +226,18 @@ fn conditions(fields: &Fields<'_>) -> Conditions {
 
 fn glob(at: &At<'_>) -> Option<Glob> {
     let pattern = at.text("an account name")?;
+    account_pattern(pattern).map_or_else(|why| at.none(format!("{}{why}", at.shown())), Some)
+}
+
+/// A pattern over account names, as somebody wrote it; or what is wrong with it, to be told right behind it.
+pub fn account_pattern(pattern: &str) -> Result<Glob, &'static str> {
     if pattern.is_empty() || pattern.len() > GLOB_BYTES_MAX || pattern.chars().any(char::is_control) {
-        return at.none(format!("{} is no account name or pattern (`*`, `?`)", at.shown()));
+        return Err(" is no account name or pattern (`*`, `?`)");
     }
     if pattern.contains(['[', ']', '{', '}']) {
-        return at.none(format!("{}: only `*` and `?` are patterns; list several names instead", at.shown()));
+        return Err(": only `*` and `?` are patterns; list several names instead");
     }
-    Some(Glob::new(pattern))
+    Ok(Glob::new(pattern))
 }
 
 fn origin(at: &At<'_>) -> Option<IpNet> {

@@ -80,7 +80,8 @@ pub(super) fn written(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
+/// A duration as people write it, or what is wrong with it. Nothing overflows.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let too_many_digits = text.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > DIGITS_MAX);
     if text.len() > DURATION_TEXT_MAX || too_many_digits {
         return Err(String::from("it is too long"));

@@ -11,6 +11,8 @@ pub enum Topic {
     Table,
     /// One iLO.
     Ilo,
+    /// What somebody ordered by hand.
+    Order,
     /// The daemon, or the whole fleet.
     Daemon,
 }
@@ -51,6 +53,10 @@ impl Event {
             Self::StateWritable { .. } => "state.writable",
             Self::StateReset { .. } => "state.reset",
             Self::Many { like, .. } => like,
+            Self::DaemonPaused { .. } => "daemon.paused",
+            Self::DaemonResumed { .. } => "daemon.resumed",
+            Self::ProtectionAdded { .. } => "protection.added",
+            Self::ProtectionEnded { .. } => "protection.ended",
             Self::EventsLost { .. } => "events.lost",
             Self::VisitBroken { .. } => "visit.broken",
         }
@@ -86,6 +92,10 @@ impl Event {
             | Self::SessionCameBack { .. }
             | Self::StrayEnded { .. }
             | Self::StateWritable { .. }
+            | Self::DaemonPaused { .. }
+            | Self::DaemonResumed { .. }
+            | Self::ProtectionAdded { .. }
+            | Self::ProtectionEnded { .. }
             | Self::CredentialRestored { .. } => Priority::Notice,
             Self::DaemonReady { .. }
             | Self::DaemonStopping { .. }
@@ -149,6 +159,10 @@ impl Event {
             | Self::IloDuplicate { .. }
             | Self::ClockWrong { .. }
             | Self::VisitBroken { .. } => Topic::Ilo,
+            Self::DaemonPaused { .. }
+            | Self::DaemonResumed { .. }
+            | Self::ProtectionAdded { .. }
+            | Self::ProtectionEnded { .. } => Topic::Order,
             _ => Topic::Daemon,
         }
     }

@@ -202,8 +202,8 @@ pub enum Event {
     TlsInsecure { group: String, ilos: usize },
     /// A DELETE was answered as done, or the session was gone.
     SessionReaped { at: Place, case: Case, gone: Gone },
-    /// Mode observe: this session would go.
-    SessionWouldReap { at: Place, case: Case },
+    /// This session would go, were it not for the mode, a pause or a state that was lost: which, says `because`.
+    SessionWouldReap { at: Place, case: Case, because: String },
     /// A session that was to go stays: it changed, or something forbade it.
     SessionSpared { at: Place, session: SessionId, owner: Option<Owner>, why: String },
     /// A DELETE was refused, or its answer lost.
@@ -268,6 +268,14 @@ pub enum Event {
     /// The same happened to many iLOs within a minute: how many more than were told one by one, and who. It has the
     /// name and priority of what it stands for.
     Many { like: &'static str, priority: Priority, ilos: usize, names: Vec<IloName> },
+    /// The brake is on: nobody else's session is ended until then, or until somebody resumes.
+    DaemonPaused { by: String, until: Option<Timestamp>, reason: String },
+    /// It is off again: who did that, and what the brake was for.
+    DaemonResumed { by: String, until: Option<Timestamp>, reason: String },
+    /// Somebody protects sessions.
+    ProtectionAdded { id: String, what: String, by: String, until: Option<Timestamp>, reason: String },
+    /// They are not protected any more: who ended it, and what it was for.
+    ProtectionEnded { id: String, what: String, by: String, until: Option<Timestamp>, reason: String },
     /// So many events could not be written.
     EventsLost { count: u64 },
     /// Our own code failed while visiting this iLO; it is left alone until a restart.

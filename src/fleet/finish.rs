@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use tokio::task::{Id, JoinError};
 
-use super::{FORBIDDEN_WAIT, Finished, Fleet, Outcome, Rejection, SOON, news, tally};
+use super::{FORBIDDEN_WAIT, Finished, Fleet, Flight, Outcome, Rejection, SOON, news, tally};
 use crate::event::{Event, Place};
 use crate::redfish::Transport;
 use crate::settings::{Pressure, Target};
-use crate::state::State;
+use crate::state::{State, Unwritable};
 use crate::visit::{Fate, LoginOutcome, VisitError, Visited};
 
 impl<T: Transport, S: State> Fleet<T, S> {
     pub(super) fn joined(&mut self, joined: Result<(Id, Finished), JoinError>) {
         match joined {
             Ok((task, finished)) => {
-                let flown = self.flying.remove(&task);
+                let flown = self.flying.remove(&task).map(|flight| flight.target);
                 match (finished, flown) {
                     (Finished::Visit(mut visited), Some(target)) => {
                         self.finish(&target, &mut visited);
@@ -35,7 +35,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
     /// A visit panicked. What it had done is not known, so the iLO is left alone until a restart, which
     /// finds everything that matters in the state.
     fn broken(&mut self, error: &JoinError) {
-        let Some(target) = self.flying.remove(&error.id()) else { return };
+        let Some(Flight { target, .. }) = self.flying.remove(&error.id()) else { return };
         let now = self.now();
         self.schedule.done(&target.name, Outcome::Failed(None), now);
         self.breaker.released(&target.credential, &target.name);
@@ -130,16 +130,19 @@ impl<T: Transport, S: State> Fleet<T, S> {
 
     fn tell_state(&mut self, visited: &Visited) {
         match &visited.unwritable {
-            Some(why) if !self.unwritable => {
-                self.unwritable = true;
-                let path = self.state_path.clone();
-                self.teller.tell(Event::StateUnwritable { path, cause: why.to_string() });
-            }
+            Some(why) => self.tell_unwritable(why),
             None if self.unwritable && visited.wrote => {
                 self.unwritable = false;
                 self.teller.tell(Event::StateWritable { path: self.state_path.clone() });
             }
             _ => {}
+        }
+    }
+
+    pub(super) fn tell_unwritable(&mut self, why: &Unwritable) {
+        if !std::mem::replace(&mut self.unwritable, true) {
+            let path = self.state_path.clone();
+            self.teller.tell(Event::StateUnwritable { path, cause: why.to_string() });
         }
     }
 

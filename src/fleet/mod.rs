@@ -5,6 +5,9 @@
 //! | [`Fleet`] | the loop: a command, a finished visit, a due one |
 //! | `finish` | taking in what a visit came back with |
 //! | `stop` | taking iLOs out, and a clean end |
+//! | `orders` | the brake, and protections by hand |
+//! | [`Pulse`] | that the loop turns, told to whoever starts it again |
+//! | [`Force`] | waiting until a configuration is in force |
 //! | `round` | the same loop, once to each: what `sweep` and `list` are |
 //! | [`Schedule`] | PURE: when each iLO is visited |
 //! | [`Breaker`] | PURE: which password may be tried where |
@@ -17,9 +20,12 @@
 mod breaker;
 mod bundle;
 mod finish;
+mod force;
 mod growth;
 mod leakers;
 mod news;
+mod orders;
+mod pulse;
 mod round;
 mod schedule;
 mod squeeze;
@@ -31,19 +37,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{RwLock, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 pub use breaker::{Breaker, Leave, Rejection};
+pub use force::Force;
+pub use orders::{Answer, Denied, Granted, SHIELDS_MAX, Wish};
+pub use pulse::{Beat, Pulse};
 pub use round::Round;
 pub use schedule::{First, Next, Outcome, Schedule};
+pub use stop::STOP_DEADLINE;
 
 use crate::event::{Failing, Reload, Summary, Survey, Teller};
 use crate::policy::Budget;
 use crate::redfish::{Peer, Transport};
 use crate::session::Owner;
-use crate::settings::{IloName, Settings, Target};
+use crate::settings::{IloName, Orders, Settings, Target};
 use crate::state::{Memory, State};
 use crate::time::{HostClock, Timestamp};
 use crate::visit::{self, Errand, InForce, LoggedOut, MayLogIn, Notes, Visited, World};
@@ -63,6 +73,8 @@ pub enum Command {
     Refused,
     /// The whole fleet, as it is now.
     Survey(oneshot::Sender<Survey>),
+    /// Somebody orders something by hand, and waits for the answer.
+    Wish(Wish, Answer),
     /// Stop cleanly.
     Drain,
 }
@@ -82,8 +94,9 @@ pub struct Fleet<T, S> {
     /// Memories of iLOs that the configuration does not name now.
     absent: BTreeMap<IloName, Memory>,
     visits: JoinSet<Finished>,
-    /// Tasks, each with the iLO as it was configured when it began.
-    flying: BTreeMap<tokio::task::Id, Arc<Target>>,
+    flying: BTreeMap<tokio::task::Id, Flight>,
+    desk: orders::Desk,
+    heart: pulse::Heart,
     summary: Summary,
     /// How long the good visits since the last summary took.
     took: Vec<Duration>,
@@ -95,6 +108,14 @@ pub struct Fleet<T, S> {
     /// When it was made, by the host's clock.
     started: Timestamp,
     reload: Reload,
+}
+
+/// A task of the loop.
+struct Flight {
+    /// The iLO, as it was configured when it began.
+    target: Arc<Target>,
+    /// No task takes so long, whatever its iLO does.
+    overdue: Instant,
 }
 
 /// What a task of the loop comes back with.
@@ -127,6 +148,8 @@ pub struct Start<T, S> {
     pub settings: Arc<Settings>,
     /// Nothing is deleted, whatever the mode, and why.
     pub observing: Option<String>,
+    /// What people ordered.
+    pub orders: Orders,
     /// What the state remembers.
     pub remembered: BTreeMap<IloName, Memory>,
     /// The iLOs of the deletions of the minute before, one for each: they count for the caps.
@@ -143,12 +166,18 @@ pub struct Start<T, S> {
     pub teller: Teller,
     /// When the first visits are made.
     pub first: First,
+    /// Whom to tell that the loop turns.
+    pub pulse: Option<Pulse>,
 }
 
 impl<T: Transport, S: State> Fleet<T, S> {
     /// A fleet at rest. To be made inside a tokio runtime.
     pub fn new(start: Start<T, S>) -> Self {
-        let in_force = Arc::new(InForce { settings: Arc::clone(&start.settings), observing: start.observing });
+        let in_force = Arc::new(InForce {
+            settings: Arc::clone(&start.settings),
+            observing: start.observing,
+            orders: Arc::new(start.orders),
+        });
         let (in_force, receiver) = watch::channel(in_force);
         let world = World {
             transport: start.transport,
@@ -157,6 +186,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             in_force: receiver,
             budget: Arc::new(Mutex::new(Budget::after(start.ended_lately))),
             claims: Arc::default(),
+            passage: Arc::new(RwLock::new(())),
             started: Instant::now(),
         };
         let started = world.clock.now();
@@ -172,6 +202,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
             absent: start.remembered,
             visits: JoinSet::new(),
             flying: BTreeMap::new(),
+            desk: orders::Desk::default(),
+            heart: pulse::Heart::new(start.pulse),
             summary: Summary::default(),
             took: Vec::new(),
             leakers: leakers::Leakers::default(),
@@ -193,7 +225,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
         let mut commands_left = COMMANDS_PER_TURN;
         loop {
             let bundled = self.bundle.due().map(|due| self.world.started + due);
-            let wake = [self.start_due(), bundled].into_iter().flatten().fold(next_summary, Instant::min);
+            let wakes = [self.start_due(), bundled, self.end_orders(), self.beat()];
+            let wake = wakes.into_iter().flatten().fold(next_summary, Instant::min);
             tokio::select! {
                 biased;
                 command = commands.recv(), if commands_left > 0 => {
@@ -203,6 +236,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
                         Some(Command::Refused) => self.reload.is_good = false,
                         // Whoever asked may be gone.
                         Some(Command::Survey(asked)) => drop(asked.send(self.survey())),
+                        Some(Command::Wish(wish, answer)) => self.wish(wish, answer),
                         Some(Command::Drain) | None => return self.drain().await,
                     }
                 }
@@ -210,6 +244,10 @@ impl<T: Transport, S: State> Fleet<T, S> {
                     commands_left = COMMANDS_PER_TURN;
                     self.joined(joined);
                     self.leave_in_turn();
+                }
+                Some(written) = self.desk.written() => {
+                    commands_left = COMMANDS_PER_TURN;
+                    self.ordered(written);
                 }
                 // Nobody else was ready: the next command may come.
                 () = std::future::ready(()), if commands_left == 0 => commands_left = COMMANDS_PER_TURN,
@@ -269,27 +307,31 @@ impl<T: Transport, S: State> Fleet<T, S> {
         self.tally.began(self.schedule.lag(name, now));
         slot.memory = None;
         let target = Arc::clone(&slot.target);
+        let login = match (has_door, slot.told.is_failing()) {
+            (true, _) => MayLogIn::No,
+            (false, false) => MayLogIn::InTime,
+            (false, true) => MayLogIn::Patiently,
+        };
         let errand = Errand {
             target: Arc::clone(&target),
             memory,
-            login: match (has_door, slot.told.is_failing()) {
-                (true, _) => MayLogIn::No,
-                (false, false) => MayLogIn::InTime,
-                (false, true) => MayLogIn::Patiently,
-            },
+            login,
             may_end: slot.no_end_before.is_none_or(|until| until <= now),
             notes: std::mem::take(&mut slot.notes),
         };
         let world = self.world.clone();
         let task = self.visits.spawn(async move { Finished::Visit(Box::new(visit::visit(&world, errand).await)) });
-        self.flying.insert(task.id(), target);
+        let overdue = pulse::overdue(&self.settings().poll, login);
+        self.flying.insert(task.id(), Flight { target, overdue });
         None
     }
 
     /// Puts another configuration in force. Visits in flight ask it before each DELETE.
     fn replace(&mut self, settings: &Arc<Settings>) {
-        let observing = self.in_force.borrow().observing.clone();
-        self.in_force.send_replace(Arc::new(InForce { settings: Arc::clone(settings), observing }));
+        self.in_force.send_modify(|in_force| {
+            let (observing, orders) = (in_force.observing.clone(), Arc::clone(&in_force.orders));
+            *in_force = Arc::new(InForce { settings: Arc::clone(settings), observing, orders });
+        });
         self.reload = Reload { is_good: true, last_good: self.world.clock.now() };
         self.adopt(settings);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::squeeze::Watch;
 use crate::event::{Case, Cause, Event, Place};
-use crate::policy::{Doomed, Judged, Learned, Plan, Verdict};
+use crate::policy::{Doomed, Judged, Learned, Verdict};
 use crate::session::{Clock, SessionId};
 use crate::settings::{Mode, Settings, Target, Trust};
 use crate::visit::{Fate, Visit, VisitError, Visited};
@@ -72,7 +72,7 @@ pub(super) fn of(
             good(told, &at, now, &mut events);
             clock(told, (&at, remind), visited, visit, now, &mut events);
             match visit.mode {
-                Mode::Observe => counts.would_reap = would_reap(told, &at, &visit.plan, &mut events),
+                Mode::Observe => counts.would_reap = would_reap(told, &at, visit, &mut events),
                 Mode::Enforce => {
                     told.would_reap.clear();
                     counts.reaped = fates(told, target, visit, &mut events);
@@ -125,7 +125,8 @@ fn clock(
 }
 
 /// Whom the rules would let go, each session once.
-fn would_reap(told: &mut Told, at: &Place, plan: &Plan, events: &mut Vec<Event>) -> usize {
+fn would_reap(told: &mut Told, at: &Place, visit: &Visit, events: &mut Vec<Event>) -> usize {
+    let plan = &visit.plan;
     let now_is = |id: &SessionId| plan.judged.iter().find(|judged| judged.session.id == *id);
     told.would_reap.retain(|id, case| match now_is(id) {
         None => false,
@@ -142,7 +143,8 @@ fn would_reap(told: &mut Told, at: &Place, plan: &Plan, events: &mut Vec<Event>)
         if let Entry::Vacant(place) = told.would_reap.entry(case.session.id.clone()) {
             place.insert(case.clone());
             new += 1;
-            events.push(Event::SessionWouldReap { at: at.clone(), case: case.clone() });
+            let because = visit.because.clone().unwrap_or_default();
+            events.push(Event::SessionWouldReap { at: at.clone(), case: case.clone(), because });
         }
     }
     new

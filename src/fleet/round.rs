@@ -5,7 +5,7 @@ use std::future::Future;
 
 use tokio::time::Instant;
 
-use super::{Finished, Fleet, Leave, Next, Outcome};
+use super::{Finished, Fleet, Flight, Leave, Next, Outcome};
 use crate::redfish::Transport;
 use crate::settings::IloName;
 use crate::state::State;
@@ -34,7 +34,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
                         self.fail_broken(joined, &mut round);
                         continue;
                     };
-                    let Some(target) = self.flying.remove(&task) else { continue };
+                    let Some(Flight { target, .. }) = self.flying.remove(&task) else { continue };
                     let outcome = self.finish(&target, &mut visited);
                     if outcome != Outcome::Again || !again.insert(target.name.clone()) {
                         round.insert(target.name.clone(), visited.result);
@@ -68,7 +68,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
 
     fn fail_broken(&mut self, joined: Result<(tokio::task::Id, Finished), tokio::task::JoinError>, round: &mut Round) {
         if let Err(error) = &joined
-            && let Some(target) = self.flying.get(&error.id())
+            && let Some(Flight { target, .. }) = self.flying.get(&error.id())
         {
             let why = String::from("the visit broke; this is a bug of ilo-reaper");
             round.insert(target.name.clone(), Err(VisitError::Nonsense(why)));

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Finished, Fleet};
+use super::{Finished, Fleet, Flight, pulse};
 use crate::redfish::Transport;
 use crate::settings::{IloName, OnStop, Target};
 use crate::state::{Memory, State};
 use crate::visit::{self, Errand, InForce, MayLogIn, Notes};
 
 /// How long a clean stop may take.
-const STOP_DEADLINE: Duration = Duration::from_secs(40);
+pub const STOP_DEADLINE: Duration = Duration::from_secs(40);
 
 impl<T: Transport, S: State> Fleet<T, S> {
     /// Takes as many iLOs out of the fleet, or off the places where they were, as there are places. The others are not
@@ -77,7 +77,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
         let (world, flown) = (self.world.clone(), Arc::clone(&target));
         let errand = Errand { target, memory, login: MayLogIn::No, may_end: false, notes: Notes::default() };
         let task = self.visits.spawn(async move { Finished::LogOut(Box::new(visit::log_out(&world, errand).await)) });
-        self.flying.insert(task.id(), flown);
+        let overdue = pulse::overdue(&self.settings().poll, MayLogIn::No);
+        self.flying.insert(task.id(), Flight { target: flown, overdue });
     }
 
     /// Ends in order. What is not done by the deadline stays recorded in the state for the next start.
@@ -91,8 +92,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
     async fn end(&mut self) {
         let deadline = Instant::now() + STOP_DEADLINE;
         self.in_force.send_modify(|in_force| {
-            let settings = Arc::clone(&in_force.settings);
-            *in_force = Arc::new(InForce { settings, observing: Some(String::from("stopping")) });
+            let (settings, orders) = (Arc::clone(&in_force.settings), Arc::clone(&in_force.orders));
+            *in_force = Arc::new(InForce { settings, observing: Some(String::from("the daemon stops")), orders });
         });
         // Whoever is still being visited is left when that ends, and keeps nobody waiting.
         let at_once = self.settings().poll.visits_at_once.max(1) + self.visits.len();
@@ -112,13 +113,14 @@ impl<T: Transport, S: State> Fleet<T, S> {
     /// Waits until no more than `left` tasks are in flight; whether that came before the deadline.
     async fn join_all(&mut self, deadline: Instant, left: usize) -> bool {
         while self.visits.len() > left {
+            let wake = self.beat_stopping(deadline).map_or(deadline, |next| next.min(deadline));
             tokio::select! {
                 biased;
                 Some(joined) = self.visits.join_next_with_id() => {
                     self.joined(joined);
                     self.leave_in_turn();
                 }
-                () = tokio::time::sleep_until(deadline) => return false,
+                () = tokio::time::sleep_until(wake) => if Instant::now() >= deadline { return false },
             }
         }
         true

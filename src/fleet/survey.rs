@@ -21,7 +21,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             late: self.schedule.late(self.now()),
             counts: self.tally.counts().clone(),
             credentials_suspended: self.breaker.suspended().filter(|id| used.contains(id)).cloned().collect(),
-            paused: self.in_force.borrow().observing.clone(),
+            paused: self.in_force.borrow().brake(self.world.clock.now()),
             state_writable: !self.unwritable,
             events_lost: self.teller.lost(),
             reload: self.reload,

@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 pub enum Spared {
     /// It is of our own account.
     Own,
-    /// This protection of the policy matches it.
+    /// This protection of the policy, or one that somebody ordered, matches it.
     Protected(String),
     /// The iLO did not tell whose it is.
     UnknownOwner,
@@ -79,7 +79,9 @@ pub(super) fn spares(policy: &Policy, question: &Question<'_>) -> Option<Spared>
     if seen.is_own(session) {
         return Some(Spared::Own);
     }
-    let protection = policy.protect.iter().find(|protection| protects(protection, seen, session, around.host_now));
+    let ordered = around.shields.iter().filter(|shield| shield.session.as_ref().is_none_or(|only| *only == session.id));
+    let mut protections = ordered.map(|shield| &shield.protection).chain(&policy.protect);
+    let protection = protections.find(|protection| protects(protection, seen, session, around.host_now));
     if let Some(protection) = protection {
         return Some(Spared::Protected(protection.id.clone()));
     }

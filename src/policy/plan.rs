@@ -10,7 +10,7 @@ use super::rule::{Question, Reason, same_client, sound_now};
 use super::witness::Witness;
 use crate::event::Case;
 use crate::session::{Extent, Observation, Session, SessionId};
-use crate::settings::{Caps, Policy, Rule};
+use crate::settings::{Caps, Policy, Rule, Shield};
 use crate::time::Timestamp;
 
 /// What was decided about one session.
@@ -122,6 +122,8 @@ pub struct Circumstances<'a> {
     pub table: Table,
     /// What was seen of the sessions before.
     pub witness: &'a Witness,
+    /// Who stays here because somebody ordered it.
+    pub shields: &'a [Shield],
     /// Our monotonic clock, as the witness has it.
     pub now: Duration,
     /// The host's clock, for protections that end. Ages are the iLO's.

@@ -31,4 +31,4 @@ pub use https::{Https, Shown};
 pub use ilo::{Ended, Ilo, IloError, Login, LoginError, Root, Seen};
 pub use roots::{Unrooted, roots_of_pem, roots_of_system};
 pub use transport::{BODY_BYTES_MAX, ExchangeError, Patience, Peer, Transport};
-pub use wire::{Collection, Flashing, Member, collection, message_ids, session};
+pub use wire::{Collection, Flashing, LOGIN_DELAY_MAX, Member, collection, message_ids, session};

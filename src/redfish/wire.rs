@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -21,6 +22,8 @@ const WHY_BYTES_MAX: usize = 256;
 
 /// The longest wait that an iLO may ask for, in seconds.
 pub(super) const WAIT_MAX_S: u64 = 600;
+/// No login is waited for longer, whatever the iLO says of itself.
+pub const LOGIN_DELAY_MAX: Duration = Duration::from_secs(WAIT_MAX_S);
 
 /// The Sessions collection, as one answer showed it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use serde::ser::{Serialize, SerializeSeq, Serializer};
 
 use crate::event::{Case, Event, Place, Squeeze, Topic};
 use crate::session::{FOREIGN_TEXT_MAX, clean};
+use crate::time::Timestamp;
 
 /// Bytes kept of one text in a field.
 pub(super) const TEXT_MAX: usize = 1024;
@@ -120,6 +121,10 @@ impl Fields {
             .count("top", squeeze.top)
     }
 
+    fn order(self, by: &str, until: Option<Timestamp>, reason: &str) -> Self {
+        self.text("by", by).text_if_known("until", until).text("reason", reason)
+    }
+
     fn value(mut self, key: &'static str, value: Value) -> Self {
         self.0.push((key, value));
         self
@@ -136,6 +141,7 @@ pub fn fields(event: &Event) -> Fields {
         Topic::Session => of_session(fields, event),
         Topic::Table => of_table(fields, event),
         Topic::Ilo => of_ilo(fields, event),
+        Topic::Order => of_order(fields, event),
         Topic::Daemon => of_daemon(fields, event),
     }
 }
@@ -143,7 +149,9 @@ pub fn fields(event: &Event) -> Fields {
 fn of_session(fields: Fields, event: &Event) -> Fields {
     match event {
         Event::SessionReaped { case, gone, .. } => fields.case(case).text("fate", gone.name()).text("why", &case.why),
-        Event::SessionWouldReap { case, .. } => fields.case(case).text("why", &case.why),
+        Event::SessionWouldReap { case, because, .. } => {
+            fields.case(case).text("why", &case.why).text("because", &clean(because, FOREIGN_TEXT_MAX))
+        }
         Event::SessionSpared { session, owner, why, .. } => {
             fields.text("session", session).text_if_known("owner", owner.as_ref()).text("why", why)
         }
@@ -206,6 +214,19 @@ fn of_ilo(fields: Fields, event: &Event) -> Fields {
 /// What an account needs to end the sessions of others, by its name on the iLO's pages
 /// (`UserConfigPriv` on the wire).
 pub(super) const PRIVILEGE_TO_END_OTHERS: &str = "Administer User Accounts";
+
+fn of_order(fields: Fields, event: &Event) -> Fields {
+    match event {
+        Event::DaemonPaused { by, until, reason } | Event::DaemonResumed { by, until, reason } => {
+            fields.order(by, *until, reason)
+        }
+        Event::ProtectionAdded { id, what, by, until, reason }
+        | Event::ProtectionEnded { id, what, by, until, reason } => {
+            fields.text("protection", id).text("what", what).order(by, *until, reason)
+        }
+        _ => fields,
+    }
+}
 
 fn of_daemon(fields: Fields, event: &Event) -> Fields {
     match event {

@@ -11,6 +11,7 @@ mod fields;
 mod journal;
 mod line;
 mod metrics;
+mod orders;
 mod pressure;
 mod sentence;
 mod status;
@@ -21,7 +22,7 @@ pub use journal::{Journal, QUEUE_MAX};
 pub use line::Format;
 pub use metrics::{Exposition, metrics};
 pub use sentence::sentence;
-pub use status::{status_json, status_page};
+pub use status::{status_json, status_lines, status_page};
 
 #[cfg(test)]
 mod tests;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::fields::PRIVILEGE_TO_END_OTHERS;
 use super::line::{name, prose};
-use super::pressure;
+use super::{orders, pressure};
 use crate::event::{Case, Cause, Event, Gone, Place, Summary, Topic};
-use crate::session::{Owner, clean};
+use crate::session::{FOREIGN_TEXT_MAX, Owner, clean};
 use crate::settings::{IloName, Mode};
 use crate::time::Timestamp;
 
@@ -22,6 +22,7 @@ pub fn sentence(event: &Event) -> String {
         Topic::Session => of_session(event),
         Topic::Table => pressure::sentence(event),
         Topic::Ilo => of_ilo(event),
+        Topic::Order => orders::sentence(event),
         Topic::Daemon => of_daemon(event),
     };
     clean(&told, SENTENCE_MAX)
@@ -30,8 +31,13 @@ pub fn sentence(event: &Event) -> String {
 fn of_session(event: &Event) -> String {
     match event {
         Event::SessionReaped { at, case, gone } => reaped(at, case, *gone),
-        Event::SessionWouldReap { at, case } => {
-            format!("Would end {}: {}. It stays, because deleting is off here.", whose(at, case), found(case))
+        Event::SessionWouldReap { at, case, because } => {
+            format!(
+                "Would end {}: {}. It stays, because {}.",
+                whose(at, case),
+                found(case),
+                prose(&clean(because, FOREIGN_TEXT_MAX))
+            )
         }
         Event::SessionSpared { at, session, owner, why } => {
             format!(

@@ -92,7 +92,7 @@ pub fn status_page(survey: &Survey) -> String {
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>ilo-reaper</title>\
          <style>{STYLE}</style></head><body>\n<h1>ilo-reaper {VERSION}</h1>\n"
     );
-    for line in lines(survey) {
+    for line in status_lines(survey) {
         let _ = writeln!(page, "<p>{}</p>", escaped(&line));
     }
     let mut ilos: Vec<&Standing> = survey.ilos.iter().collect();
@@ -110,8 +110,8 @@ pub fn status_page(survey: &Survey) -> String {
     page
 }
 
-/// What there is to say of all of it.
-fn lines(survey: &Survey) -> Vec<String> {
+/// What there is to say of all of it, a sentence or two a line.
+pub fn status_lines(survey: &Survey) -> Vec<String> {
     let at = |level| survey.ilos.iter().filter(|ilo| ilo.pressure() == Some(level)).count();
     let down = survey.ilos.iter().filter(|ilo| ilo.is_up() == Some(false)).count();
     let unseen = survey.ilos.iter().filter(|ilo| ilo.is_up().is_none()).count();

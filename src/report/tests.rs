@@ -76,7 +76,7 @@ fn examples(word: impl Fn(&str) -> String) -> Vec<Event> {
         Event::TlsInsecure { group: word("rack-1"), ilos: 12 },
         Event::SessionReaped { at: at(), case: case.clone(), gone: Gone::Ended },
         Event::SessionReaped { at: at(), case, gone: Gone::AlreadyGone },
-        Event::SessionWouldReap { at: at(), case: unknown },
+        Event::SessionWouldReap { at: at(), case: unknown, because: word("deleting is off here") },
         Event::SessionSpared { at: at(), session: session(), owner: Some(owner()), why: word("it was used meanwhile") },
         Event::ReapFailed {
             at: at(),
@@ -118,7 +118,26 @@ fn examples(word: impl Fn(&str) -> String) -> Vec<Event> {
         Event::VisitBroken { at: at(), detail: word("index out of bounds") },
     ];
     events.extend(pressure_examples(&word));
+    events.extend(order_examples(&word));
     events
+}
+
+/// Those about what people ordered.
+fn order_examples(word: &impl Fn(&str) -> String) -> Vec<Event> {
+    let (by, until) = (word("uid 0"), Some(Timestamp::from_unix_s(1_757_049_887)));
+    let (id, what, reason) = (word("by-hand-1"), word("owner svc-fw, ilo db-1"), word("change 4711"));
+    vec![
+        Event::DaemonPaused { by: by.clone(), until, reason: reason.clone() },
+        Event::DaemonResumed { by: by.clone(), until: None, reason: reason.clone() },
+        Event::ProtectionAdded {
+            id: id.clone(),
+            what: what.clone(),
+            by: by.clone(),
+            until: None,
+            reason: reason.clone(),
+        },
+        Event::ProtectionEnded { id, what, by, until, reason },
+    ]
 }
 
 /// Those about tables that fill up, and who fills them.
@@ -202,11 +221,15 @@ const fn number(event: &Event) -> usize {
         Event::Many { .. } => 32,
         Event::IloDuplicate { .. } => 33,
         Event::LeakerFound { .. } => 34,
+        Event::DaemonPaused { .. } => 35,
+        Event::DaemonResumed { .. } => 36,
+        Event::ProtectionAdded { .. } => 37,
+        Event::ProtectionEnded { .. } => 38,
     }
 }
 
 /// Numbers in [`number`].
-const NUMBERS: usize = 35;
+const NUMBERS: usize = 39;
 
 #[test]
 fn every_event_has_an_example() {
@@ -233,7 +256,7 @@ fn every_event_as_text_and_for_the_journal() {
         warning The passwords of group rack-1 go to whoever answers at the addresses of its 12 iLOs (tls: insecure). Pin their certificates instead: `tls: { pin: "sha256:…" }`. event=config.tls_insecure group=rack-1 ilos=12
         notice Ended rest session svc00a1 of svc-ansible from 192.0.2.4 on db-1: idle for 15m, found by rule superseded. event=session.reaped ilo=db-1 group=rack-1 session=svc00a1 owner=svc-ansible origin=192.0.2.4 kind=rest age_s=4000 idle_s=900 rule=superseded used=9 limit=10 fate=ended why="superseded (idle 900 s >= 600 s)"
         notice Was to end rest session svc00a1 of svc-ansible from 192.0.2.4 on db-1: idle for 15m, found by rule superseded. It had ended by itself when our request came. event=session.reaped ilo=db-1 group=rack-1 session=svc00a1 owner=svc-ansible origin=192.0.2.4 kind=rest age_s=4000 idle_s=900 rule=superseded used=9 limit=10 fate=already_gone why="superseded (idle 900 s >= 600 s)"
-        info Would end "other (WSMgmt)" session svc00a1 of an unknown account from an unknown address on db-1: found by rule superseded. It stays, because deleting is off here. event=session.would_reap ilo=db-1 group=rack-1 session=svc00a1 owner=null origin=null kind="other (WSMgmt)" age_s=null idle_s=null rule=superseded used=9 limit=null why="superseded (idle 900 s >= 600 s)"
+        info Would end "other (WSMgmt)" session svc00a1 of an unknown account from an unknown address on db-1: found by rule superseded. It stays, because deleting is off here. event=session.would_reap ilo=db-1 group=rack-1 session=svc00a1 owner=null origin=null kind="other (WSMgmt)" age_s=null idle_s=null rule=superseded used=9 limit=null why="superseded (idle 900 s >= 600 s)" because="deleting is off here"
         info Spared session svc00a1 of svc-ansible on db-1: it was used meanwhile. event=session.spared ilo=db-1 group=rack-1 session=svc00a1 owner=svc-ansible why="it was used meanwhile"
         warning db-1 answered 400 (iLO.2.14.UnsupportedOperation) when session svc00a1 was to be ended. The next visit looks afresh. event=reap.failed ilo=db-1 group=rack-1 session=svc00a1 status=400 message_id=iLO.2.14.UnsupportedOperation
         warning Session svc00a1 on db-1 was to be ended, but the answer was lost. The next visit tells whether it is gone. event=reap.failed ilo=db-1 group=rack-1 session=svc00a1 status=null message_id=null
@@ -262,6 +285,10 @@ fn every_event_as_text_and_for_the_journal() {
         warning ilo.unreachable on 7 iLOs more within a minute, so one cause is likely: db-1, db-2, db-3, db-4, db-5, and 2 more. event=ilo.unreachable ilos=7 names=[db-1,db-2,db-3,db-4,db-5,db-6,db-7]
         err db-1 and db-2 tell the same UUID, and no certificates tell them apart: they are two names for one iLO, which is visited as db-2 alone. Take the other name out of the configuration; if they are two iLOs, pin both (`tls: known`). event=ilo.duplicate ilo=db-1 group=rack-1 other=db-2
         warning svc-ansible from 192.0.2.4 left 24 abandoned sessions on 3 iLOs within a day. Whatever runs there should log out, or keep its token. event=leaker.found owner=svc-ansible origin=192.0.2.4 orphans=24 ilos=3
+        notice "uid 0" paused the daemon: change 4711. No session of others is ended before 2025-09-05T05:24:47Z. event=daemon.paused by="uid 0" until=2025-09-05T05:24:47Z reason="change 4711"
+        notice Sessions may be ended again where the mode is enforce. The brake was taken off by "uid 0"; it was on for: change 4711. event=daemon.resumed by="uid 0" until=null reason="change 4711"
+        notice "uid 0" protects sessions of owner svc-fw, ilo db-1: change 4711. That ends with `ilo-reaper protect remove by-hand-1`. event=protection.added protection=by-hand-1 what="owner svc-fw, ilo db-1" by="uid 0" until=null reason="change 4711"
+        notice Protection by-hand-1 of sessions of owner svc-fw, ilo db-1 was ended by "uid 0". It was for: change 4711. event=protection.ended protection=by-hand-1 what="owner svc-fw, ilo db-1" by="uid 0" until=2025-09-05T05:24:47Z reason="change 4711"
     "#]].assert_eq(&text);
 }
 
@@ -293,7 +320,7 @@ fn every_event_as_json() {
         config.tls_insecure group ilos ["rack-1",12]
         session.reaped ilo group session owner origin kind age_s idle_s rule used limit fate why ["db-1","rack-1","svc00a1","svc-ansible","192.0.2.4","rest",4000,900,"superseded",9,10,"ended","superseded (idle 900 s >= 600 s)"]
         session.reaped ilo group session owner origin kind age_s idle_s rule used limit fate why ["db-1","rack-1","svc00a1","svc-ansible","192.0.2.4","rest",4000,900,"superseded",9,10,"already_gone","superseded (idle 900 s >= 600 s)"]
-        session.would_reap ilo group session owner origin kind age_s idle_s rule used limit why ["db-1","rack-1","svc00a1",null,null,"other (WSMgmt)",null,null,"superseded",9,null,"superseded (idle 900 s >= 600 s)"]
+        session.would_reap ilo group session owner origin kind age_s idle_s rule used limit why because ["db-1","rack-1","svc00a1",null,null,"other (WSMgmt)",null,null,"superseded",9,null,"superseded (idle 900 s >= 600 s)","deleting is off here"]
         session.spared ilo group session owner why ["db-1","rack-1","svc00a1","svc-ansible","it was used meanwhile"]
         reap.failed ilo group session status message_id ["db-1","rack-1","svc00a1",400,"iLO.2.14.UnsupportedOperation"]
         reap.failed ilo group session status message_id ["db-1","rack-1","svc00a1",null,null]
@@ -322,6 +349,10 @@ fn every_event_as_json() {
         ilo.unreachable ilos names [7,["db-1","db-2","db-3","db-4","db-5","db-6","db-7"]]
         ilo.duplicate ilo group other ["db-1","rack-1","db-2"]
         leaker.found owner origin orphans ilos ["svc-ansible","192.0.2.4",24,3]
+        daemon.paused by until reason ["uid 0","2025-09-05T05:24:47Z","change 4711"]
+        daemon.resumed by until reason ["uid 0",null,"change 4711"]
+        protection.added protection what by until reason ["by-hand-1","owner svc-fw, ilo db-1","uid 0",null,"change 4711"]
+        protection.ended protection what by until reason ["by-hand-1","owner svc-fw, ilo db-1","uid 0","2025-09-05T05:24:47Z","change 4711"]
     "#]].assert_eq(&lines);
 }
 

@@ -1,6 +1,7 @@
 //! What can be set: the configuration once it is proven good. `config/` makes these values,
 //! everyone else only reads them.
 
+mod orders;
 mod policy;
 mod trust;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use crate::secret::Secret;
 use crate::session::Kind;
 
+pub use orders::{Order, Orders, Shield};
 pub use policy::{Conditions, Glob, Policy, Protection, Rule};
 pub use trust::{Fingerprint, Roots, Trust};
 

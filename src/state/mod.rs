@@ -1,5 +1,5 @@
 //! What must outlive us: the session we hold on each iLO, logins whose outcome is unknown, what was
-//! learned, and the record of deletions.
+//! learned, what people ordered, and the record of deletions.
 //!
 //! It is read once, at the start; from then on the loop remembers, and every change is written before
 //! it is relied on. [`State`] is a seam: `SQLite` on a thread of its own in the daemon, a model in
@@ -14,7 +14,7 @@ use std::future::Future;
 use crate::event::{Case, Gone};
 use crate::secret::Secret;
 use crate::session::{FOREIGN_TEXT_MAX, Owner, Session, SessionId, Uuid, clean};
-use crate::settings::{Authority, IloName};
+use crate::settings::{Authority, IloName, Orders};
 use crate::time::Timestamp;
 
 /// What is remembered of one iLO.
@@ -168,6 +168,12 @@ pub trait State: Clone + Send + Sync + 'static {
 
     /// Writes how a record ended.
     fn settle(&self, id: RecordId, settled: Settled) -> impl Future<Output = Result<(), Unwritable>> + Send;
+
+    /// Replaces the orders that stand.
+    fn order(&self, orders: &Orders) -> impl Future<Output = Result<(), Unwritable>> + Send;
+
+    /// The same; and a person says that deleting may go on, also where the state was lost before.
+    fn resume(&self, orders: &Orders) -> impl Future<Output = Result<(), Unwritable>> + Send;
 }
 
 /// Bytes of a token at most; those of iLOs have 32.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{CAPPED_S, Memory, Record, RecordId, Settled, State, Unwritable, keepable};
-use crate::settings::IloName;
+use crate::settings::{IloName, Orders};
 use crate::time::Timestamp;
 
 /// A state whose clones share what they keep. Each call is a commit of its own, so there is never anything
@@ -30,6 +30,7 @@ struct Process {
 struct Disk {
     memories: BTreeMap<IloName, Memory>,
     records: Vec<(Record, Option<Settled>)>,
+    orders: Orders,
 }
 
 /// Where the kill comes.
@@ -82,6 +83,11 @@ impl Model {
     /// What a restart would read.
     pub fn remembered(&self) -> BTreeMap<IloName, Memory> {
         self.process().disk.memories.clone()
+    }
+
+    /// What people ordered.
+    pub fn orders(&self) -> Orders {
+        self.process().disk.orders.clone()
     }
 
     /// The iLOs of the deletions of the last minute, one for each, at a start at `now`.
@@ -172,6 +178,19 @@ impl State for Model {
             Ok(())
         })
         .await
+    }
+
+    async fn order(&self, orders: &Orders) -> Result<(), Unwritable> {
+        self.commit(|disk| {
+            disk.orders = orders.clone();
+            Ok(())
+        })
+        .await
+    }
+
+    async fn resume(&self, orders: &Orders) -> Result<(), Unwritable> {
+        // Whether a state was lost is for whoever simulates a start.
+        self.order(orders).await
     }
 }
 

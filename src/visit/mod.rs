@@ -25,14 +25,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{RwLock, watch};
 use tokio::time::Instant;
 
 use crate::event::Case;
 use crate::policy::{Budget, Circumstances, HeldBack, Learned, Plan, Table, Witness};
 use crate::redfish::{Ilo, Patience, Peer, Transport};
 use crate::session::{Observation, Owner, SessionId};
-use crate::settings::{Mode, Settings, Target};
+use crate::settings::{Mode, Orders, Settings, Target};
 use crate::state::{Intent, Memory, State, Unwritable};
 use crate::time::{HostClock, Timestamp};
 
@@ -46,6 +46,8 @@ pub struct InForce {
     pub settings: Arc<Settings>,
     /// Nothing is deleted, whatever the mode, and why.
     pub observing: Option<String>,
+    /// What people ordered.
+    pub orders: Arc<Orders>,
 }
 
 /// What all visits share.
@@ -63,6 +65,9 @@ pub struct World<T, S> {
     pub budget: Arc<Mutex<Budget>>,
     /// Which name has which iLO.
     pub claims: Arc<Mutex<Claims>>,
+    /// Held by each visit from the last question whether a session may go to the end of its DELETE. Who takes it
+    /// whole has seen the last DELETE that was allowed before.
+    pub passage: Arc<RwLock<()>>,
     /// Where the monotonic clock of the budget begins.
     pub started: Instant,
 }
@@ -154,8 +159,10 @@ pub struct Visit {
     pub seen: Observation,
     /// All verdicts, and who was to go.
     pub plan: Plan,
-    /// Whether those who were to go could go.
+    /// Whether those who were to go could go ...
     pub mode: Mode,
+    /// ... and why not, where they could not.
+    pub because: Option<String>,
     /// What became of each who was to go, in mode enforce.
     pub fates: Vec<(Case, Fate)>,
     /// Who stays only because of a cap.
@@ -168,14 +175,29 @@ pub struct Visit {
 /// nothing forbids it, so in mode `observe` there is no value that could delete.
 struct Armed(());
 
+/// Why nobody goes in mode `observe`.
+const ONLY_OBSERVED: &str = "deleting is off here";
+
 impl InForce {
-    /// The right to end sessions on `target`, if that is what is in force.
-    fn arm(&self, target: &Target) -> Option<Armed> {
-        let now = self.settings.targets.get(&target.name)?;
+    /// Why nobody is ended on any iLO, if something holds all of them back.
+    pub fn brake(&self, host_now: Timestamp) -> Option<String> {
+        let paused = self.orders.paused(host_now).map(|pause| format!("the daemon was paused by {pause}"));
+        paused.or_else(|| self.observing.clone())
+    }
+
+    /// The right to end sessions on `target`, if that is what is in force; else why not.
+    fn arm(&self, target: &Target, host_now: Timestamp) -> Result<Armed, String> {
+        let moved = || String::from("the configuration names another iLO or account there now");
+        let now = self.settings.targets.get(&target.name).ok_or_else(moved)?;
         let account = |target: &Target| Owner::new(&target.credential.username);
         let place = |target: &Target| (target.authority.clone(), target.trust.clone(), target.legacy);
-        let same = place(now) == place(target) && account(now) == account(target);
-        (same && now.mode == Mode::Enforce && self.observing.is_none()).then_some(Armed(()))
+        if place(now) != place(target) || account(now) != account(target) {
+            return Err(moved());
+        }
+        if let Some(why) = self.brake(host_now) {
+            return Err(why);
+        }
+        if now.mode == Mode::Enforce { Ok(Armed(())) } else { Err(String::from(ONLY_OBSERVED)) }
     }
 }
 
@@ -254,14 +276,17 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
     }
 
     fn plan(&self, seen: &Observation) -> Plan {
-        self.plan_of(&self.settings, &self.target, seen)
+        let orders = Arc::clone(&self.world.in_force.borrow().orders);
+        self.plan_of((&self.settings, &orders), &self.target, seen)
     }
 
-    /// The plan of any settings, for what was seen.
-    fn plan_of(&self, settings: &Settings, target: &Target, seen: &Observation) -> Plan {
+    /// The plan of any settings and orders, for what was seen.
+    fn plan_of(&self, (settings, orders): (&Settings, &Orders), target: &Target, seen: &Observation) -> Plan {
+        let shields = orders.shields_on(&target.name);
         let around = Circumstances {
             table: Table::of(seen, &settings.pressure, self.learned()),
             witness: &self.notes.witness,
+            shields: &shields,
             now: self.asked,
             host_now: self.world.clock.now(),
         };

@@ -35,8 +35,8 @@ pub enum Stay {
     Used,
     /// Something else about it changed.
     Changed,
-    /// Deleting is not in force any more.
-    NotInForce,
+    /// Deleting is not in force any more, and why.
+    NotInForce(String),
     /// The policy in force now keeps it.
     Policy,
     /// The look was too old.
@@ -52,7 +52,7 @@ impl Stay {
             Self::Unseen(_) => "unseen",
             Self::Used => "used",
             Self::Changed => "changed",
-            Self::NotInForce => "not_in_force",
+            Self::NotInForce(_) => "not_in_force",
             Self::Policy => "policy",
             Self::TooLate => "too_late",
         }
@@ -66,10 +66,10 @@ impl fmt::Display for Stay {
                 return write!(f, "firmware may be on its way into this iLO (update service: {state})");
             }
             Self::Unseen(why) => return write!(f, "it could not be looked at again: {why}"),
+            Self::NotInForce(why) => return write!(f, "deleting is not in force any more: {why}"),
             Self::Gone => "it was gone before we came",
             Self::Used => "it was used since",
             Self::Changed => "it changed since",
-            Self::NotInForce => "deleting is not in force any more",
             Self::Policy => "the policy in force now keeps it",
             Self::TooLate => "too much time had passed since it was looked at",
         })

@@ -44,12 +44,15 @@ enum Next {
 impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// Carries the plan out, where that is what is in force.
     pub(super) async fn reap(&mut self, seen: Observation, plan: Plan, may_end: bool) -> Visit {
-        let armed = self.world.in_force.borrow().arm(&self.target);
-        let mode = if armed.is_some() { Mode::Enforce } else { Mode::Observe };
+        let armed = self.world.in_force.borrow().arm(&self.target, self.world.clock.now());
+        let mode = if armed.is_ok() { Mode::Enforce } else { Mode::Observe };
+        let because = armed.as_ref().err().cloned();
         // Where our account may not end anybody, it is not a cap that holds anybody back.
         let held_back = if may_end { plan.held_back.clone() } else { Vec::new() };
-        let mut visit = Visit { held_back, seen, plan, mode, fates: Vec::new(), cut_short: None };
-        let (Some(armed), Some(held)) = (armed.filter(|_| may_end), self.memory.held.clone()) else { return visit };
+        let mut visit = Visit { held_back, seen, plan, mode, because, fates: Vec::new(), cut_short: None };
+        let (Some(armed), Some(held)) = (armed.ok().filter(|_| may_end), self.memory.held.clone()) else {
+            return visit;
+        };
         if !visit.plan.doomed().is_empty() {
             self.end_all(&armed, &held, &mut visit).await;
         }
@@ -107,10 +110,15 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let look = self.ilo.swift(SWIFT_CONNECT).session(&held.token, &planned.id).await;
         let next = match look {
             Ok(None) => Next::GoOn(Fate::Spared(Stay::Gone)),
-            Ok(Some(now)) => match self.objection(planned, &now, seen) {
-                Some(why) => Next::GoOn(Fate::Spared(why)),
-                None => self.delete(armed, held, planned, looked).await,
-            },
+            Ok(Some(now)) => {
+                let world = self.world;
+                // What is put in force from now on waits until this is over, and the others wait behind it.
+                let _passing = world.passage.read().await;
+                match self.objection(planned, &now, seen) {
+                    Some(why) => Next::GoOn(Fate::Spared(why)),
+                    None => self.delete(armed, held, planned, looked).await,
+                }
+            }
             Err(error) => {
                 let error = self.failed(error.into());
                 Next::Stop(Fate::Spared(Stay::Unseen(error.to_string())), Some(error))
@@ -128,12 +136,12 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             return Some(if used { Stay::Used } else { Stay::Changed });
         }
         let in_force = self.world.in_force.borrow().clone();
-        if in_force.arm(&self.target).is_none() {
-            return Some(Stay::NotInForce);
+        if let Err(why) = in_force.arm(&self.target, self.world.clock.now()) {
+            return Some(Stay::NotInForce(why));
         }
-        let settings = &in_force.settings;
+        let (settings, orders) = (&in_force.settings, &in_force.orders);
         let lets_go = settings.targets.get(&self.target.name);
-        let lets_go = lets_go.is_some_and(|target| self.plan_of(settings, target, seen).lets_go(&planned.id));
+        let lets_go = lets_go.is_some_and(|target| self.plan_of((settings, orders), target, seen).lets_go(&planned.id));
         (!lets_go).then_some(Stay::Policy)
     }
 

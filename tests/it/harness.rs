@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use ilo_reaper::event::{Cause, Event, Tell};
-use ilo_reaper::fleet::{Command, First, Fleet, Start};
+use ilo_reaper::fleet::{Beat, Command, First, Fleet, Pulse, Start};
 use ilo_reaper::redfish::{ExchangeError, Patience, Peer, Transport};
 use ilo_reaper::secret::Secret;
 use ilo_reaper::session::{Kind, UserType};
@@ -172,6 +172,10 @@ pub(crate) struct World {
     pub(crate) observing: Option<String>,
     /// How far the host's clock is ahead of true time.
     pub(crate) host_ahead_s: Arc<AtomicI64>,
+    /// When the loop beat, since the story began, where it is watched.
+    pub(crate) beats: Arc<Mutex<Vec<(Duration, Beat)>>>,
+    /// From one beat to the next, where it is watched.
+    pub(crate) watched: Option<Duration>,
     ear: Ear,
 }
 
@@ -223,7 +227,16 @@ impl World {
             report: Report::default(),
             on_stop: OnStop::Logout,
         };
-        Self { sky, state: Model::default(), settings, observing: None, host_ahead_s: Arc::default(), ear }
+        Self {
+            sky,
+            state: Model::default(),
+            settings,
+            observing: None,
+            host_ahead_s: Arc::default(),
+            beats: Arc::default(),
+            watched: None,
+            ear,
+        }
     }
 
     /// Changes every target.
@@ -311,14 +324,27 @@ impl World {
             observing: self.observing.clone(),
             remembered: self.state.remembered(),
             ended_lately: self.state.ended_lately(clock.now()),
+            orders: self.state.orders(),
             transport: sky,
             state: self.state.clone(),
             state_path: String::from("state"),
             clock,
             teller: Arc::new(self.ear.clone()),
             first: First::Spread,
+            pulse: self.pulse(),
         });
         Running { commands, task: tokio::spawn(fleet.run(receiver)) }
+    }
+
+    /// How long the story lasts by now.
+    pub(crate) fn now(&self) -> Duration {
+        self.sky.zero.elapsed()
+    }
+
+    fn pulse(&self) -> Option<Pulse> {
+        let (beats, zero) = (Arc::clone(&self.beats), self.sky.zero);
+        let told = move |beat| beats.lock().unwrap().push((zero.elapsed(), beat));
+        self.watched.map(|every| Pulse { every, told: Box::new(told) })
     }
 
     /// Lets time pass.

@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a story that breaks must fail at once")]
 
+mod brake;
 mod door;
 mod expand;
 mod firmware;
@@ -16,6 +17,7 @@ mod limits;
 mod moments;
 mod pressure;
 mod process;
+mod pulse;
 mod reap;
 mod reload;
 mod spare;

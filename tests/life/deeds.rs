@@ -66,7 +66,7 @@ pub(crate) fn happen(inner: &mut Inner, now: Moment, number: usize, request: &Re
             inner.slept_ms += 3_600_000;
             inner.oracle.slept(now + Duration::from_secs(3600));
         }
-        Deed::Observe | Deed::Protect | Deed::Stop => inner.orders.push_back((deed, number)),
+        Deed::Observe | Deed::Protect | Deed::Stop | Deed::Pause => inner.orders.push_back((deed, number)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ilo_reaper::settings::IloName;
+use ilo_reaper::settings::{IloName, Orders};
 use ilo_reaper::state::model::Model;
 use ilo_reaper::state::{Memory, Record, RecordId, Settled, State, Unwritable};
 
@@ -78,5 +78,15 @@ impl State for Disk {
         settling.inspect_err(|_| self.read_along(crate::oracle::Oracle::refused))?;
         self.read_along(|oracle| oracle.settled(id, &settled));
         Ok(())
+    }
+
+    async fn order(&self, orders: &Orders) -> Result<(), Unwritable> {
+        self.count();
+        self.model.order(orders).await
+    }
+
+    async fn resume(&self, orders: &Orders) -> Result<(), Unwritable> {
+        self.count();
+        self.model.resume(orders).await
     }
 }

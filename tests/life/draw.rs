@@ -33,6 +33,7 @@ pub(crate) fn script(seed: u64, visits: u64) -> Script {
         }
     }
     host(seed, calm_at_s, &config, &mut acts);
+    orders(seed, count, calm_at_s, &mut acts);
     if !mixes(seed) {
         plots::come_late(seed, calm_at_s, &ilos, &mut config, &mut acts);
     }
@@ -288,6 +289,33 @@ fn host(seed: u64, calm_at_s: u64, config: &ConfigScript, acts: &mut Vec<Act>) {
             _ => What::DiskSlow { pace_ms: chance.of_these(&[50, 900, 2500, 6000]), for_s: 600 },
         };
         acts.push(Act { at_ms: chance.below(calm_at_s * 1000), what });
+    }
+}
+
+/// What people order by hand, in one life of four.
+fn orders(seed: u64, count: usize, calm_at_s: u64, acts: &mut Vec<Act>) {
+    let mut chance = Chance::of(seed, "orders", 0);
+    if !chance.one_in(4) {
+        return;
+    }
+    for _ in 0..2 + chance.index(6) {
+        let at_ms = chance.below(calm_at_s * 1000);
+        let for_s = chance.of_these(&[None, None, Some(60), Some(1800)]);
+        let owner = chance.of_these(&OWNERS).to_owned();
+        let ilo = chance.of_these(&[None, Some(chance.clone().index(count))]);
+        let on = chance.of_these(&[On::Member, On::Member, On::Update, On::Delete]);
+        let (what, end) = match chance.index(3) {
+            0 => (What::Pause { for_s }, What::Resume),
+            1 => (What::Between { ilo: chance.index(count), on, deed: Deed::Pause, times: 1 }, What::Resume),
+            _ => (What::Shield { owner, ilo, for_s }, What::Unshield),
+        };
+        let later_ms = chance.of_these(&[1, 5_000, 600_000, 7_200_000]);
+        // It outlives whatever comes of the daemon.
+        if chance.one_in(2) {
+            acts.push(Act { at_ms: at_ms + 3000, what: What::Crash { at: CrashAt::Now, down_s: 5 } });
+        }
+        acts.push(Act { at_ms, what });
+        acts.push(Act { at_ms: at_ms + later_ms, what: end });
     }
 }
 

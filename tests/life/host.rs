@@ -2,17 +2,20 @@
 
 use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ilo_reaper::event::{Event, Tell};
-use ilo_reaper::fleet::{Command, First, Fleet, Start};
+use ilo_reaper::fleet::{Command, First, Fleet, Start, Wish};
+use ilo_reaper::settings::{Conditions, Glob, IloName, Order, Protection, Shield};
 use ilo_reaper::state::model::Model;
 use ilo_reaper::time::{HostClock, Timestamp};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::config;
 use crate::disk::Disk;
-use crate::script::ConfigScript;
+use crate::oracle::Oracle;
+use crate::script::{ConfigScript, host};
 use crate::trail::Step;
 use crate::wire::Wire;
 use crate::world::{Inner, World};
@@ -64,12 +67,14 @@ impl Host {
             observing: self.is_observing.then(|| String::from("the state was lost")),
             remembered: self.disk.model.remembered(),
             ended_lately: self.disk.model.ended_lately(clock.now()),
+            orders: self.disk.model.orders(),
             transport: self.wire(self.life),
             state: self.disk.clone(),
             state_path: String::from("state"),
             clock,
             teller: Arc::new(Ear { world: self.world.clone(), life: self.life }),
             first: First::Spread,
+            pulse: None,
         });
         self.running = Some((commands, tokio::spawn(fleet.run(receiver))));
     }
@@ -137,6 +142,79 @@ impl Host {
         {
             self.world.lock().oracle.breaks("panic", error.to_string());
         }
+    }
+
+    /// A person puts the brake on.
+    pub(crate) fn pause(&self, for_s: Option<u64>) {
+        let order = self.order(for_s);
+        let until = order.until.map(Timestamp::unix_s);
+        // It takes the place of the one that stands.
+        self.world.lock().oracle.resumes();
+        self.ask(Wish::Pause(order), move |oracle| oracle.paused(until));
+    }
+
+    /// A person takes it off. After a lost state nobody does.
+    pub(crate) fn resume(&self) {
+        if !self.is_observing {
+            self.world.lock().oracle.resumes();
+            self.ask(Wish::Resume(String::from("a person")), |_| {});
+        }
+    }
+
+    /// A person protects an account.
+    pub(crate) fn shield(&self, owner: &str, ilo: Option<usize>, for_s: Option<u64>) {
+        let conditions = Conditions { owner: Some(vec![Glob::new(owner)]), ..Conditions::default() };
+        let order = self.order(for_s);
+        let until = order.until;
+        let protection = Protection { id: String::new(), conditions, until };
+        let ilo_name = ilo.map(|ilo| IloName::new(&host(ilo)));
+        let (shield, owner) = (Shield { protection, ilo: ilo_name, session: None, order }, owner.to_owned());
+        self.ask(Wish::Protect(Box::new(shield)), move |oracle| {
+            oracle.shielded(owner, ilo, until.map(Timestamp::unix_s));
+        });
+    }
+
+    /// A person ends the first protection that stands.
+    pub(crate) fn unshield(&self) {
+        if let Some(shield) = self.disk.model.orders().shields.first() {
+            self.end(shield);
+        }
+    }
+
+    /// All that was ordered is taken back.
+    pub(crate) fn unorder(&self) {
+        self.resume();
+        self.disk.model.orders().shields.iter().for_each(|shield| self.end(shield));
+    }
+
+    fn end(&self, shield: &Shield) {
+        let owner = shield.protection.conditions.owner.iter().flatten().next().map(ToString::to_string);
+        self.world.lock().oracle.unshields(&owner.unwrap_or_default());
+        self.ask(Wish::Unprotect(shield.protection.id.clone(), String::from("a person")), |_| {});
+    }
+
+    fn order(&self, for_s: Option<u64>) -> Order {
+        let since = Timestamp::from_unix_s(self.world.host_now_s());
+        let until = for_s.map(|for_s| since.plus(Duration::from_secs(for_s)));
+        Order { by: String::from("a person"), reason: String::from("a change"), since, until }
+    }
+
+    /// Orders, and tells the oracle when the answer comes, if this life lives to hear it.
+    fn ask(&self, wish: Wish, granted: impl FnOnce(&mut Oracle) + Send + 'static) {
+        let Some((commands, _)) = self.running.as_ref().filter(|_| !self.is_stopping) else { return };
+        let (world, commands, life) = (self.world.clone(), commands.clone(), self.life);
+        let taken_back = world.lock().oracle.taken_back();
+        tokio::spawn(async move {
+            let (answer, heard) = oneshot::channel();
+            let _gone = commands.send(Command::Wish(wish, answer)).await;
+            if matches!(heard.await, Ok(Ok(_))) {
+                let mut inner = world.lock();
+                // What was taken back meanwhile may be so already.
+                if inner.alive == Some(life) && inner.oracle.taken_back() == taken_back {
+                    granted(&mut inner.oracle);
+                }
+            }
+        });
     }
 
     /// The state is set aside, and the next life only observes.

@@ -1,5 +1,7 @@
 //! One life, from its script to its end: the driver, which moves time and everything in it.
 
+mod at_ilo;
+
 use std::collections::BTreeMap;
 use std::collections::btree_map::OccupiedEntry;
 use std::time::Duration;
@@ -45,6 +47,8 @@ enum Task {
     Start,
     DiskWell,
     Calm,
+    /// People take back what they ordered.
+    Unorder,
     Judge,
 }
 
@@ -145,6 +149,7 @@ impl<'a> Driver<'a> {
                     self.change(|config| config.groups.iter_mut().for_each(|group| group.enforces = false)).await;
                 }
                 Deed::Protect => self.change(protect_all).await,
+                Deed::Pause => self.host.pause(None),
                 _ => {
                     self.down_s = 60;
                     self.host.stop().await;
@@ -204,13 +209,19 @@ impl<'a> Driver<'a> {
             Task::FlashEnds(site) => self.world.lock().sites[site].flash(false),
             Task::Recertified(site) => self.world.lock().sites[site].is_recertified = false,
             Task::ClockSet(site, offset_s) => self.set_clock(site, offset_s),
-            Task::Start if !self.host.is_running() => self.host.start(),
+            Task::Start if !self.host.is_running() => {
+                self.host.start();
+                if self.is_calm {
+                    self.unorder_soon();
+                }
+            }
             Task::Start => {}
             Task::DiskWell => {
                 self.host.disk.fill(false);
                 self.host.disk.slow(Duration::ZERO);
             }
             Task::Calm => self.calm(),
+            Task::Unorder => self.host.unorder(),
             Task::Judge => self.judge(),
         }
     }
@@ -268,6 +279,10 @@ impl<'a> Driver<'a> {
                     self.host.lose_state();
                 }
             }
+            What::Pause { for_s } => self.host.pause(*for_s),
+            What::Resume => self.host.resume(),
+            What::Shield { owner, ilo, for_s } => self.host.shield(owner, *ilo, *for_s),
+            What::Unshield => self.host.unshield(),
             What::HostClock { step_s } => {
                 let mut inner = self.world.lock();
                 inner.host_ahead_s += step_s;
@@ -292,58 +307,6 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn act_at_ilo(&mut self, what: &What) {
-        match *what {
-            What::Clock { ilo, offset_s } => self.set_clock(ilo, offset_s),
-            What::Reboot { ilo, boot_offset_s, set_after_s } => {
-                let right_s = {
-                    let mut inner = self.world.lock();
-                    let now = self.world.now(&inner);
-                    inner.sites[ilo].ilo.reboot(now);
-                    inner.sites[ilo].is_flashing = false;
-                    inner.sites[ilo].ilo.spec().clock_offset_s
-                };
-                self.set_clock(ilo, right_s + boot_offset_s);
-                self.plan_in(Duration::from_secs(set_after_s), Task::ClockSet(ilo, right_s));
-            }
-            What::Swapped { ilo, seed } => {
-                let mut inner = self.world.lock();
-                let now = self.world.now(&inner);
-                inner.sites[ilo].swap(ilo, seed);
-                inner.oracle.clock_set(now, ilo, i64::MAX);
-            }
-            What::Flash { ilo, for_s } => {
-                self.world.lock().sites[ilo].flash(true);
-                self.plan_in(Duration::from_secs(for_s), Task::FlashEnds(ilo));
-            }
-            What::Certificate { ilo, for_s } => {
-                self.world.lock().sites[ilo].is_recertified = true;
-                self.plan_in(Duration::from_secs(for_s), Task::Recertified(ilo));
-            }
-            What::Password { ilo, number } => {
-                self.world.lock().sites[ilo].set_password(&config::password(number));
-            }
-            What::Guess { ilo, times } => {
-                let mut inner = self.world.lock();
-                let now = self.world.now(&inner);
-                (0..times).for_each(|_| inner.sites[ilo].guess(now));
-                inner.oracle.guessed(now, ilo);
-            }
-            What::Timeout { ilo, minutes } => self.world.lock().sites[ilo].ilo.set_session_timeout(minutes),
-            _ => {}
-        }
-    }
-
-    fn set_clock(&mut self, site: usize, offset_s: i64) {
-        let mut inner = self.world.lock();
-        let now = self.world.now(&inner);
-        let step_s = offset_s - inner.sites[site].ilo.spec().clock_offset_s;
-        if step_s != 0 {
-            inner.sites[site].ilo.set_clock_offset(offset_s);
-            inner.oracle.clock_set(now, site, step_s);
-        }
-    }
-
     /// Nothing goes wrong any more.
     fn calm(&mut self) {
         self.is_calm = true;
@@ -365,8 +328,16 @@ impl<'a> Driver<'a> {
                 }
             }
         }
+        self.unorder_soon();
         let settle_s = 1500 + 4 * config.every_s;
         self.plan_in(Duration::from_secs(settle_s), Task::Judge);
+    }
+
+    /// Again a while later, for what was on its way.
+    fn unorder_soon(&mut self) {
+        for wait_s in [0, 30, 120] {
+            self.plan_in(Duration::from_secs(wait_s), Task::Unorder);
+        }
     }
 
     fn judge(&mut self) {

@@ -185,6 +185,14 @@ pub(crate) enum What {
     Stop { down_s: u64 },
     /// The state is found unreadable at a start, which comes after a kill.
     StateLost { down_s: u64 },
+    /// A person puts the brake on, until somebody resumes or for so long.
+    Pause { for_s: Option<u64> },
+    /// A person takes it off again.
+    Resume,
+    /// A person protects an account, on one iLO where that is named.
+    Shield { owner: String, ilo: Option<usize>, for_s: Option<u64> },
+    /// A person ends the first of the protections that stand.
+    Unshield,
     /// The host's clock is set.
     HostClock { step_s: i64 },
     /// The host sleeps.
@@ -347,6 +355,8 @@ pub(crate) enum Deed {
     Protect,
     /// A clean stop begins.
     Stop,
+    /// A person puts the brake on.
+    Pause,
     /// The host sleeps for an hour.
     Sleep,
 }

@@ -10,14 +10,15 @@ struct Home {
     tests_too: bool,
 }
 
-const HOMES: [Home; 10] = [
+const HOMES: [Home; 11] = [
+    Home { library: "sd_notify", folders: &["src/systemd"], tests_too: false },
     Home { library: "serde_yaml", folders: &["src/config"], tests_too: false },
     Home { library: "rusqlite", folders: &["src/state"], tests_too: false },
     Home { library: "reqwest", folders: &["src/redfish"], tests_too: false },
     Home { library: "rustls", folders: &["src/redfish"], tests_too: false },
     Home { library: "rustls_native_certs", folders: &["src/redfish"], tests_too: false },
-    Home { library: "hyper", folders: &["src/redfish", "src/serve"], tests_too: false },
-    Home { library: "hyper_util", folders: &["src/redfish", "src/serve"], tests_too: false },
+    Home { library: "hyper", folders: &["src/redfish", "src/serve", "src/control"], tests_too: false },
+    Home { library: "hyper_util", folders: &["src/redfish", "src/serve", "src/control"], tests_too: false },
     Home { library: "openssl", folders: &["src/redfish/legacy"], tests_too: false },
     Home { library: "tokio_openssl", folders: &["src/redfish/legacy"], tests_too: false },
     Home { library: "ilo_sim", folders: &["src/cli/demo"], tests_too: true },

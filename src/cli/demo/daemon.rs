@@ -129,6 +129,9 @@ fn run(config: &Path, state: &Path) -> io::Result<Child> {
         .args(["run", "--config"])
         .arg(config)
         .env("STATE_DIRECTORY", state)
+        // Those are of whoever runs the demo.
+        .env_remove("RUNTIME_DIRECTORY")
+        .env_remove("NOTIFY_SOCKET")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

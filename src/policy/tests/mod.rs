@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::{Circumstances, Learned, Plan, Table, Verdict, Witness};
 use crate::session::{Clock, Extent, Kind, Observation, Own, Owner, Session, SessionId, UserType};
-use crate::settings::{Caps, Conditions, Glob, Policy, Pressure, PressureSettings, Protection, Rule};
+use crate::settings::{Caps, Conditions, Glob, Policy, Pressure, PressureSettings, Protection, Rule, Shield};
 use crate::time::Timestamp;
 
 /// The iLO's now in every story.
@@ -158,6 +158,8 @@ pub(crate) struct Story {
     /// All that the witness saw, oldest first, where the story tells it.
     looks: Vec<(Duration, Observation)>,
     learned: Learned,
+    /// Who stays because somebody ordered it.
+    shields: Vec<Shield>,
     now: Duration,
 }
 
@@ -176,6 +178,7 @@ fn given(sessions: impl IntoIterator<Item = On>) -> Story {
         witness: Witness::default(),
         looks: Vec::new(),
         learned: Learned::default(),
+        shields: Vec::new(),
         now: Duration::ZERO,
     }
 }
@@ -183,7 +186,7 @@ fn given(sessions: impl IntoIterator<Item = On>) -> Story {
 /// A line for each session, protection and rule.
 impl fmt::Debug for Story {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seen, policy, caps, pressure, witness, looks: _, learned, now } = self;
+        let Self { seen, policy, caps, pressure, witness, looks: _, learned, shields, now } = self;
         let ago = |time: Option<Timestamp>| time.map(|time| NOW.unix_s() - time.unix_s());
         writeln!(f, "{:?}, {:?}, suspects {:?}", seen.clock, seen.extent, seen.suspects)?;
         for session in &seen.sessions {
@@ -195,6 +198,7 @@ impl fmt::Debug for Story {
             writeln!(f, ", gap {gap:?}, stands {stands:?}{}", if *mine { ", mine" } else { "" })?;
         }
         policy.protect.iter().try_for_each(|protection| writeln!(f, "  {protection:?}"))?;
+        shields.iter().try_for_each(|shield| writeln!(f, "  {shield:?}"))?;
         policy.reap.iter().try_for_each(|rule| writeln!(f, "  {rule:?}"))?;
         write!(f, "  {caps:?} {pressure:?} {learned:?}")
     }
@@ -232,7 +236,8 @@ impl Story {
 
     pub(crate) fn plan(&self) -> Plan {
         let table = Table::of(&self.seen, &self.pressure, self.learned);
-        let around = Circumstances { table, witness: &self.witness, now: self.now, host_now: HOST_NOW };
+        let around =
+            Circumstances { table, witness: &self.witness, shields: &self.shields, now: self.now, host_now: HOST_NOW };
         self.policy.plan(&self.caps, &self.seen, &around)
     }
 

@@ -58,7 +58,8 @@ impl fmt::Display for OpenError {
         match self {
             Self::InUse(directory) => write!(
                 f,
-                "another ilo-reaper uses the state in {}: stop it, or give this one a directory of its own",
+                "another ilo-reaper uses the state in {}: stop it, or give this one a directory of its own \
+                 (`ilo-reaper status` asks the one that runs)",
                 directory.display()
             ),
             Self::Newer { path, version } => write!(

@@ -6,8 +6,9 @@ use std::path::Path;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
 
+use super::orders;
 use super::rows::{APPLICATION_ID, Remembered, SCHEMA, SCHEMA_VERSION};
-use crate::settings::IloName;
+use crate::settings::{IloName, Orders};
 use crate::state::Memory;
 use crate::time::Timestamp;
 
@@ -15,6 +16,7 @@ use crate::time::Timestamp;
 pub(super) struct Found {
     pub(super) database: Connection,
     pub(super) memories: BTreeMap<IloName, Memory>,
+    pub(super) orders: Orders,
     /// Rows that made no sense and were dropped.
     pub(super) dropped: usize,
     pub(super) observing: bool,
@@ -59,9 +61,8 @@ impl From<rusqlite::Error> for Rejected {
 pub(super) fn create(path: &Path, now: Timestamp, lost: Option<&str>) -> rusqlite::Result<()> {
     let mut db = connect(path)?;
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch(SCHEMA)?;
+    migrate(&transaction, 0)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     set_meta(&transaction, "created", &now.to_string())?;
     if let Some(cause) = lost {
         set_meta(&transaction, "observing", &format!("{now} {cause}"))?;
@@ -79,16 +80,19 @@ pub(super) fn judge(path: &Path, now: Timestamp) -> Result<Found, Rejected> {
     // Views and triggers, were there any, may do nothing; a page that lies about itself is an error.
     database.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     database.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;")?;
-    check_origin(&database)?;
-    check_whole(&database)?;
+    let version = check_origin(&database)?;
+    check_whole(&database, version)?;
     // FULL: a commit is on disk when it returns. Ended sessions' tokens do not stay in free pages.
     database.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; \
          PRAGMA journal_size_limit = 4194304;",
     )?;
-    let Remembered { memories, unsound } = Remembered::read(&database)?;
+    let Remembered { memories, mut unsound } = Remembered::read(&database)?;
+    let is_ordered = version >= orders::SINCE;
+    let orders = if is_ordered { orders::read(&database, &mut unsound)? } else { Orders::default() };
 
     let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    migrate(&transaction, version)?;
     // A write, so that a state which can't be written is known now and not at the first deletion.
     set_meta(&transaction, "opened", &now.to_string())?;
     for (table, row) in &unsound {
@@ -100,7 +104,15 @@ pub(super) fn judge(path: &Path, now: Timestamp) -> Result<Found, Rejected> {
     transaction.commit()?;
     database.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     let observing = get_meta(&database, "observing")?.is_some();
-    Ok(Found { database, memories, dropped: unsound.len(), observing })
+    Ok(Found { database, memories, orders, dropped: unsound.len(), observing })
+}
+
+/// Brings tables of this version up to ours.
+fn migrate(db: &Connection, version: i32) -> rusqlite::Result<()> {
+    for (_, added) in SCHEMA.iter().filter(|(since, _)| *since > version) {
+        db.execute_batch(added)?;
+    }
+    db.pragma_update(None, "user_version", SCHEMA_VERSION)
 }
 
 /// Takes the mark away that a lost state left.
@@ -114,26 +126,28 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// Whether ilo-reaper wrote it, and which.
-fn check_origin(db: &Connection) -> Result<(), Rejected> {
+fn check_origin(db: &Connection) -> Result<i32, Rejected> {
     let number = |pragma| db.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     if number("application_id")? != APPLICATION_ID {
         return Err(Rejected::Damaged(String::from("it is not a database of ilo-reaper")));
     }
     match number("user_version")? {
-        SCHEMA_VERSION => Ok(()),
+        version if SCHEMA.iter().any(|(known, _)| *known == version) => Ok(version),
         version if version > SCHEMA_VERSION => Err(Rejected::Newer { version }),
         version => Err(Rejected::Damaged(format!("its version is {version}"))),
     }
 }
 
 /// Whether all of it is there, and nothing else.
-fn check_whole(db: &Connection) -> Result<(), Rejected> {
+fn check_whole(db: &Connection, version: i32) -> Result<(), Rejected> {
     let fault: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if fault != "ok" {
         return Err(Rejected::Damaged(fault));
     }
     let fresh = Connection::open_in_memory()?;
-    fresh.execute_batch(SCHEMA)?;
+    for (_, added) in SCHEMA.iter().filter(|(since, _)| *since <= version) {
+        fresh.execute_batch(added)?;
+    }
     if tables(db)? != tables(&fresh)? {
         return Err(Rejected::Damaged(String::from("its tables are not those of ilo-reaper")));
     }

@@ -6,6 +6,7 @@
 
 mod ground;
 mod judge;
+mod orders;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ use tokio::sync::oneshot;
 use self::ground::Ground;
 pub use self::ground::OpenError;
 use super::{CAPPED_S, Memory, Record, RecordId, Settled, State, Unwritable, keepable};
-use crate::settings::IloName;
+use crate::settings::{IloName, Orders};
 use crate::time::Timestamp;
 
 /// Changes in one transaction at most.
@@ -48,9 +49,11 @@ pub struct Opened {
     pub remembered: BTreeMap<IloName, Memory>,
     /// The iLOs of the deletions of the last minute, one for each: they count for the caps.
     pub ended_lately: Vec<IloName>,
+    /// What people ordered.
+    pub orders: Orders,
     /// The state, or a part of it, was lost.
     pub reset: Option<Reset>,
-    /// It was lost now or at an earlier start, and no person has said [`Sqlite::resume`] since: nothing may be
+    /// It was lost now or at an earlier start, and no person has said [`State::resume`] since: nothing may be
     /// deleted.
     pub observing: bool,
 }
@@ -86,7 +89,8 @@ enum Change {
     Save(IloName, Box<Memory>),
     Record(Box<Record>),
     Settle(RecordId, Settled),
-    Resume,
+    Order(Box<Orders>),
+    Resume(Box<Orders>),
 }
 
 /// What can be answered.
@@ -111,13 +115,8 @@ impl Sqlite {
         let thread = Builder::new().name(String::from("state")).spawn(move || desk.work(&queue));
         let thread = StateThread(thread.map_err(|error| OpenError::unwritable(&path, &error))?);
         let remembered = found.memories;
-        let observing = found.observing;
-        Ok(Opened { state: Self { jobs }, thread, remembered, ended_lately, reset, observing })
-    }
-
-    /// A person says that deleting may go on after the state was lost.
-    pub async fn resume(&self) -> Result<(), Unwritable> {
-        self.ask(Change::Resume).await.map(|_| ())
+        let (observing, orders) = (found.observing, found.orders);
+        Ok(Opened { state: Self { jobs }, thread, remembered, ended_lately, orders, reset, observing })
     }
 
     async fn ask(&self, change: Change) -> Result<Done, Unwritable> {
@@ -144,6 +143,14 @@ impl State for Sqlite {
     async fn settle(&self, id: RecordId, settled: Settled) -> Result<(), Unwritable> {
         self.ask(Change::Settle(id, settled)).await.map(|_| ())
     }
+
+    async fn order(&self, orders: &Orders) -> Result<(), Unwritable> {
+        self.ask(Change::Order(Box::new(orders.clone()))).await.map(|_| ())
+    }
+
+    async fn resume(&self, orders: &Orders) -> Result<(), Unwritable> {
+        self.ask(Change::Resume(Box::new(orders.clone()))).await.map(|_| ())
+    }
 }
 
 impl Change {
@@ -152,7 +159,8 @@ impl Change {
             Self::Save(ilo, memory) => rows::save(db, ilo, memory).map_err(failed)?,
             Self::Record(record) => return rows::record(db, record).map(Done::Recorded).map_err(failed),
             Self::Settle(id, settled) => rows::settle(db, *id, settled)?,
-            Self::Resume => judge::resume(db).map_err(failed)?,
+            Self::Order(all) => orders::save(db, all).map_err(failed)?,
+            Self::Resume(all) => judge::resume(db).and_then(|()| orders::save(db, all)).map_err(failed)?,
         }
         Ok(Done::Changed)
     }

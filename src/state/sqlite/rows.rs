@@ -10,6 +10,7 @@ use ring::digest::{Context, SHA256};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Row, params, params_from_iter};
 
+use super::orders;
 use crate::secret::Secret;
 use crate::session::{Owner, SessionId, Uuid};
 use crate::settings::{Authority, IloName};
@@ -19,10 +20,13 @@ use crate::time::Timestamp;
 /// Marks a database as ours in its header: `iLOr`.
 pub(super) const APPLICATION_ID: i32 = 0x694c_4f72;
 /// Grows by one with each change of the tables.
-pub(super) const SCHEMA_VERSION: i32 = 2;
+pub(super) const SCHEMA_VERSION: i32 = 3;
 
-/// Times are seconds since 1970, those of sessions by the iLO's clock, `at_s` by the host's.
-pub(super) const SCHEMA: &str = "
+/// Each version of the tables that can be taken over, and what it added. Times are seconds since 1970, those of
+/// sessions by the iLO's clock, all others by the host's.
+pub(super) const SCHEMA: [(i32, &str); 2] = [(2, TABLES), (orders::SINCE, orders::TABLES)];
+
+const TABLES: &str = "
 CREATE TABLE held (ilo TEXT PRIMARY KEY, session TEXT NOT NULL, token TEXT NOT NULL, account TEXT NOT NULL,
     host TEXT NOT NULL, port INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;
 CREATE TABLE intents (ilo TEXT NOT NULL, account TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL,
@@ -84,7 +88,7 @@ pub(super) fn save(db: &Connection, ilo: &IloName, memory: &Memory) -> rusqlite:
 }
 
 /// Inserts a row and its seal.
-fn put(db: &Connection, table: &str, values: &[&dyn ToSql]) -> rusqlite::Result<()> {
+pub(super) fn put(db: &Connection, table: &str, values: &[&dyn ToSql]) -> rusqlite::Result<()> {
     let mut seal = Seal::of(table);
     for value in values {
         match value.to_sql()? {
@@ -268,27 +272,37 @@ impl Remembered {
         table: &'static str,
         add: impl Fn(&Sealed<'_>, &mut Memory) -> Option<()>,
     ) -> rusqlite::Result<()> {
-        let mut statement = db.prepare(&format!("SELECT *, rowid FROM {table} ORDER BY rowid"))?;
-        let columns = statement.column_count() - 1;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let sound = Sealed::open(row, table, columns).and_then(|row| {
-                let ilo = IloName::new(&row.text(0).filter(|name| is_name(name))?);
-                let mut memory = self.memories.get(&ilo).cloned().unwrap_or_default();
-                add(&row, &mut memory)?;
-                Some((ilo, memory))
-            });
-            match sound {
-                Some((ilo, memory)) => drop(self.memories.insert(ilo, memory)),
-                None => self.unsound.push((table, row.get(columns)?)),
-            }
-        }
-        Ok(())
+        let Self { memories, unsound } = self;
+        each_sealed(db, table, unsound, |row| {
+            let ilo = IloName::new(&row.text(0).filter(|name| is_name(name))?);
+            let mut memory = memories.get(&ilo).cloned().unwrap_or_default();
+            add(row, &mut memory)?;
+            memories.insert(ilo, memory);
+            Some(())
+        })
     }
 }
 
+/// Hands out each row of a table whose seal is whole; the others, and those that nobody takes, are unsound.
+pub(super) fn each_sealed(
+    db: &Connection,
+    table: &'static str,
+    unsound: &mut Vec<(&'static str, i64)>,
+    mut take: impl FnMut(&Sealed<'_>) -> Option<()>,
+) -> rusqlite::Result<()> {
+    let mut statement = db.prepare(&format!("SELECT *, rowid FROM {table} ORDER BY rowid"))?;
+    let columns = statement.column_count() - 1;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if Sealed::open(row, table, columns).and_then(|row| take(&row)).is_none() {
+            unsound.push((table, row.get(columns)?));
+        }
+    }
+    Ok(())
+}
+
 /// A row whose seal is whole.
-struct Sealed<'a>(&'a Row<'a>);
+pub(super) struct Sealed<'a>(&'a Row<'a>);
 
 impl<'a> Sealed<'a> {
     fn open(row: &'a Row<'a>, table: &str, columns: usize) -> Option<Self> {
@@ -300,7 +314,7 @@ impl<'a> Sealed<'a> {
         (seal.close() == written).then_some(Self(row))
     }
 
-    fn text(&self, column: usize) -> Option<String> {
+    pub(super) fn text(&self, column: usize) -> Option<String> {
         self.0.get(column).ok()
     }
 
@@ -310,7 +324,7 @@ impl<'a> Sealed<'a> {
     }
 
     /// `None` where it is null, and where it is no number.
-    fn number(&self, column: usize) -> Option<i64> {
+    pub(super) fn number(&self, column: usize) -> Option<i64> {
         self.0.get(column).ok()
     }
 }

@@ -12,7 +12,7 @@ use super::*;
 use crate::event::{Case, Gone};
 use crate::secret::Secret;
 use crate::session::{Kind, Owner, Session, SessionId, UserType, Uuid};
-use crate::settings::Authority;
+use crate::settings::{Authority, Conditions, Glob, Order, Protection, Shield};
 use crate::state::{Former, Held, Intent, Known};
 
 const NOW: Timestamp = Timestamp::from_unix_s(1_795_000_000);
@@ -109,6 +109,28 @@ fn record(number: usize) -> Record {
         limit: Some(10),
     };
     Record { at: NOW, ilo: ilo(number), group: String::from("rack-1"), case }
+}
+
+fn orders() -> Orders {
+    let order = |until: Option<i64>| Order {
+        by: String::from("uid 0"),
+        reason: String::from("change 4711: it's on"),
+        since: NOW,
+        until: until.map(Timestamp::from_unix_s),
+    };
+    let shield = |id: &str, conditions: Conditions, order: Order| Shield {
+        protection: Protection { id: id.to_owned(), conditions, until: order.until },
+        ilo: None,
+        session: None,
+        order,
+    };
+    let owner = Conditions { owner: Some(vec![Glob::new("Svc-*")]), ..Conditions::default() };
+    let net = "192.0.2.0/28".parse().expect("a network");
+    let origin = Conditions { origin: Some(vec![net]), ..Conditions::default() };
+    let (ilo, session) = (Some(ilo(1)), Some(SessionId::read("x7")));
+    let alone = Shield { ilo, session, ..shield("by-hand-3", Conditions::default(), order(None)) };
+    let shields = vec![shield("by-hand-1", owner, order(Some(7))), shield("by-hand-2", origin, order(None)), alone];
+    Orders { pause: Some(order(Some(1_795_000_600))), shields }
 }
 
 fn files(directory: &Path) -> Vec<String> {
@@ -353,7 +375,7 @@ async fn a_lost_state_is_set_aside_and_observed_until_a_person_resumes() {
 
         let again = open(home.path());
         assert!(again.observing && again.reset.is_none() && again.remembered.len() == 1, "{damage}");
-        again.state.resume().await.expect("resumed");
+        again.state.resume(&orders()).await.expect("resumed");
         close(again);
         let resumed = open(home.path());
         assert!(!resumed.observing && resumed.reset.is_none(), "{damage}");
@@ -369,12 +391,79 @@ async fn a_lost_state_is_set_aside_and_observed_until_a_person_resumes() {
 }
 
 #[tokio::test]
+async fn what_people_ordered_comes_back_as_it_was() {
+    let home = home();
+    let opened = open(home.path());
+    assert_eq!(opened.orders, Orders::default());
+    opened.state.order(&orders()).await.expect("written");
+    close(opened);
+    let opened = open(home.path());
+    assert_eq!(opened.orders, orders());
+    let fewer = Orders { pause: None, shields: orders().shields.split_off(2) };
+    opened.state.order(&fewer).await.expect("written");
+    close(opened);
+    let opened = open(home.path());
+    assert_eq!((&opened.orders, opened.observing, opened.reset.is_none()), (&fewer, false, true));
+    close(opened);
+    // A brake of which something is left is a brake: nobody knows what it said.
+    for damage in ["UPDATE protections SET ilo = NULL", "INSERT INTO pause VALUES (1, NULL, 'me', 'why', x'00')"] {
+        sql(home.path(), damage);
+        let opened = open(home.path());
+        assert!(opened.observing && opened.reset.is_some() && opened.orders.pause.is_none(), "{damage}");
+        opened.state.resume(&fewer).await.expect("resumed");
+        close(opened);
+        let opened = open(home.path());
+        assert!(!opened.observing && opened.orders == fewer, "{damage}");
+        close(opened);
+    }
+}
+
+/// The tables of version 2, as the release before pauses and protections made them.
+const TO_VERSION_2: &str = "DROP TABLE pause; DROP TABLE protections; PRAGMA user_version = 2";
+
+#[tokio::test]
+async fn an_older_state_is_taken_over_with_all_that_is_in_it() {
+    let home = filled().await;
+    sql(home.path(), TO_VERSION_2);
+    let opened = open(home.path());
+    assert!(opened.reset.is_none() && !opened.observing && opened.orders == Orders::default());
+    assert!(opened.remembered[&ilo(0)] == memory(0) && opened.remembered[&ilo(1)] == memory(1));
+    assert_eq!(opened.ended_lately.len(), 2);
+    opened.state.order(&orders()).await.expect("written");
+    close(opened);
+    let again = open(home.path());
+    assert!(again.reset.is_none() && again.orders == orders());
+    close(again);
+}
+
+/// One that is older and damaged is set aside as it is; one that only lacks room stays as it is.
+#[tokio::test]
+async fn an_older_state_is_taken_over_whole_or_not_at_all() {
+    let home = filled().await;
+    sql(home.path(), TO_VERSION_2);
+    sql(home.path(), "CREATE TABLE pause (x)");
+    let opened = open(home.path());
+    assert!(opened.observing && opened.reset.is_some_and(|reset| reset.cause.contains("tables")));
+    let home = filled().await;
+    sql(home.path(), TO_VERSION_2);
+    let path = home.path().join("state.db");
+    let before = fs::read(&path).expect("read");
+    let db = Connection::open(&path).expect("a database");
+    db.execute_batch("BEGIN IMMEDIATE").expect("locked by somebody");
+    assert!(matches!(refusal(home.path()), OpenError::Unwritable { .. }));
+    db.execute_batch("ROLLBACK").expect("let go");
+    drop(db);
+    assert!(fs::read(&path).expect("read") == before);
+    close(open(home.path()));
+}
+
+#[tokio::test]
 async fn a_newer_state_is_left_alone() {
     let home = filled().await;
-    sql(home.path(), "PRAGMA user_version = 3");
+    sql(home.path(), "PRAGMA user_version = 4");
     let before = fs::read(home.path().join("state.db")).expect("read");
     let error = refusal(home.path());
-    assert!(matches!(error, OpenError::Newer { version: 3, .. }) && error.to_string().contains("newer"), "{error}");
+    assert!(matches!(error, OpenError::Newer { version: 4, .. }) && error.to_string().contains("newer"), "{error}");
     assert!(fs::read(home.path().join("state.db")).expect("read") == before);
     assert!(!files(home.path()).iter().any(|name| name.contains("bad")));
 }
@@ -394,7 +483,7 @@ async fn a_row_that_makes_no_sense_is_dropped_and_observed() {
         assert!(opened.remembered[&ilo(0)] == Memory { held: None, ..memory(0) }, "{damage}");
         assert!(opened.remembered[&ilo(1)] == memory(1) && opened.remembered.len() == 2, "{damage}");
         assert!(opened.observing && opened.reset.is_some(), "{damage}");
-        opened.state.resume().await.expect("resumed");
+        opened.state.resume(&orders()).await.expect("resumed");
         close(opened);
         let again = open(home.path());
         assert!(!again.observing && again.reset.is_none(), "{damage}");

@@ -15,16 +15,20 @@
 //! | `trust` | certificates and redirects |
 //! | `door` | our login, and answers that are lost, foreign or endless |
 //! | `state` | a state that was lost; secrets in outputs and files |
+//! | `manager` | what the service manager is told |
+//! | `control` | what is asked of the daemon that runs |
 //! | `commands` | what commands print, and how they exit |
 //! | `demo` | the demo, as a program |
 
 mod bell;
 mod commands;
+mod control;
 #[cfg(feature = "demo")]
 mod demo;
 mod door;
 mod life;
 mod listener;
+mod manager;
 mod program;
 mod reload;
 mod site;

@@ -88,6 +88,7 @@ impl Site {
             .env_clear()
             .env("ILO_REAPER_CONFIG", self.config_path())
             .env("STATE_DIRECTORY", self.state())
+            .env("RUNTIME_DIRECTORY", self.path("run"))
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -97,6 +97,7 @@ impl Oracle {
         id: &SessionId,
     ) -> Result<(), (&'static str, String)> {
         let broken = |rule, what: &str| Err((rule, what.to_owned()));
+        self.goes_against_no_order(now, number, site, id)?;
         let book = &mut self.books[number];
         // A look is good for one DELETE.
         let Some(look) = book.looks.remove(id) else { return broken("I4", "no second look came before it") };

@@ -9,12 +9,15 @@
 //! | `truth` | whether a policy lets a session go, by true times |
 //! | `door` | our own sessions: logins, passwords, strays, what the state knows |
 //! | `record` | records and events: each deletion exactly once |
+//! | `orders` | what people ordered by hand, once they were answered |
 //! | `calm` | when nothing goes wrong any more: whether everything was put right |
 
 mod book;
 mod calm;
 mod door;
 mod end;
+mod orders;
+mod path;
 mod record;
 mod truth;
 
@@ -28,6 +31,8 @@ use ilo_sim::{Effect, Moment, Session, SessionId};
 pub(crate) use book::Picture;
 use book::{Book, Look, Ours};
 use door::Passwords;
+use orders::Orders;
+use path::told_path;
 use record::Records;
 
 use crate::script::{ConfigScript, On, Script};
@@ -91,6 +96,7 @@ pub(crate) struct Oracle {
     history: Vec<InForce>,
     passwords: Passwords,
     records: Records,
+    orders: Orders,
     /// Every DELETE of others in the last minute.
     ended: Vec<(Moment, usize)>,
     life: u64,
@@ -109,6 +115,7 @@ impl Oracle {
             history: Vec::new(),
             passwords: Passwords::default(),
             records: Records::default(),
+            orders: Orders::default(),
             ended: Vec::new(),
             life: 0,
             unsettled: Moment(0),
@@ -218,6 +225,7 @@ impl Oracle {
     /// What the state knew is gone.
     pub(crate) fn state_lost(&mut self) {
         self.records.forget_memories();
+        self.orders.forget();
         for book in &mut self.books {
             book.ours.values_mut().for_each(|ours| (ours.is_excused, ours.is_unprovable) = (true, true));
         }
@@ -237,7 +245,9 @@ impl Oracle {
 
     /// The host's clock is set. To a daemon that starts after it, that looks like a jump of every iLO's clock.
     pub(crate) fn host_clock(&mut self, now: Moment, ahead_s: i64) {
+        self.orders.end(self.host_s(now));
         self.host_ahead_s = ahead_s;
+        self.orders.end(self.host_s(now));
         for book in &mut self.books {
             book.host_set = Some(now);
             book.lose_proofs();
@@ -375,26 +385,6 @@ impl Oracle {
         if response.status() == 401 && on != On::Login {
             // Whatever is made of that, the session may go on without us.
             self.books[number].excuse_all();
-        }
-    }
-}
-
-/// The id in the path, which is empty where the path names no session; `None` where the path is none of ours.
-fn told_path(request: &Request<Bytes>, on: On) -> Option<SessionId> {
-    const SESSIONS: &str = "/redfish/v1/SessionService/Sessions/";
-    const OLD_UPDATE_SERVICE: &str = "/redfish/v1/Managers/1/UpdateService/";
-    let path = request.uri().path();
-    let nobody = || SessionId::from("");
-    match on {
-        On::Root => (path == "/redfish/v1/").then(nobody),
-        On::Login | On::Collection => (path == SESSIONS).then(nobody),
-        On::Update => matches!(path, "/redfish/v1/UpdateService/" | OLD_UPDATE_SERVICE).then(nobody),
-        _ => {
-            let id = path.strip_prefix(SESSIONS)?.strip_suffix('/')?;
-            let is_plain = !id.is_empty()
-                && !id.starts_with('.')
-                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-            is_plain.then(|| SessionId::from(id))
         }
     }
 }

@@ -1,0 +1,36 @@
+//! The control socket: how commands speak to the daemon that runs. HTTP over a unix socket that only root and the
+//! daemon's own user can use; who asks is told by the kernel.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`ask`] | the side of the commands |
+//! | [`Desk`] | the side of the daemon: what is asked, and where it goes |
+//! | [`listen`] | the socket itself |
+//! | `wishes` | what people write, to orders |
+
+mod ask;
+mod desk;
+mod socket;
+mod wishes;
+
+pub use ask::{Failed, ask};
+pub use desk::{Desk, Reload, Reloaded, serve};
+pub use socket::{Socket, listen};
+
+/// The paths that are served. All but the two that only show take POST.
+pub mod path {
+    /// Takes the configuration again.
+    pub const RELOAD: &str = "/v1/reload";
+    /// No session of others is ended.
+    pub const PAUSE: &str = "/v1/pause";
+    /// It goes on.
+    pub const RESUME: &str = "/v1/resume";
+    /// GET: the whole fleet, and what people ordered.
+    pub const STATUS: &str = "/v1/status";
+    /// GET: what people ordered.
+    pub const ORDERS: &str = "/v1/orders";
+    /// Another protection.
+    pub const PROTECT: &str = "/v1/protect";
+    /// One less.
+    pub const UNPROTECT: &str = "/v1/unprotect";
+}

@@ -1,0 +1,263 @@
+//! What is asked of the daemon that runs.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
+use serde_json::Value;
+
+use super::program::Ended;
+use super::site::{Site, rights};
+
+fn json(ended: &Ended) -> Value {
+    serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{error} in {} {}", ended.out, ended.err))
+}
+
+#[test]
+fn without_a_daemon_each_says_so_and_exits_69() {
+    let site = Site::of(&["r1"]);
+    for args in [
+        &["reload"][..],
+        &["status"],
+        &["pause", "--reason", "x"],
+        &["protect", "--owner", "a", "--reason", "x"],
+        &["protect", "list"],
+        &["protect", "remove", "by-hand-1"],
+    ] {
+        let ended = site.ask(args);
+        assert_eq!((ended.code, ended.out.as_str()), (Some(69), ""), "{args:?}: {}", ended.err);
+        assert!(
+            ended.err.contains("no ilo-reaper answers at") && ended.err.contains("systemctl start"),
+            "{}",
+            ended.err
+        );
+    }
+}
+
+#[test]
+fn reload_waits_for_the_verdict() {
+    let site = Site::of(&["r1", "r2"]);
+    let daemon = site.daemon();
+    let good = std::fs::read_to_string(site.config_path()).unwrap();
+    let path = site.config_path().display().to_string();
+    site.write_config(&good.replace("mode: enforce", "mode: destroy").replace("every: 200ms", "every: 200"));
+    let ended = site.ask(&["reload"]);
+    assert_eq!((ended.code, ended.out.as_str()), (Some(78), ""), "{}", ended.err);
+    let lines: Vec<&str> = ended.err.lines().collect();
+    assert_eq!(lines[0], "ilo-reaper: the configuration was refused, and the old one stays in force:");
+    assert!(lines[1].starts_with(&format!("  {path}:1:7: ")) && lines[1].contains("destroy"), "{}", ended.err);
+    assert!(lines[2].starts_with(&format!("  {path}:2:16: ")) && lines.len() == 3, "{}", ended.err);
+    assert_eq!(daemon.heard("config.rejected").len(), 2);
+
+    let mut observing = site.config();
+    observing.mode = "observe";
+    observing.pins.remove("r2");
+    site.write(&observing);
+    let ended = site.ask(&["reload"]);
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
+    assert_eq!(ended.out, "the configuration is in force (iLOs added: 0, removed: 1, changed: 1)");
+    // It is in force: nobody goes from here on.
+    let before = site.deletes("r1").len();
+    let leaked = site.leaked("r1", 1200);
+    daemon.visits("r1", 8);
+    assert!(site.lives("r1", &leaked) && site.deletes("r1").len() == before);
+
+    site.write(&site.config());
+    let ended = site.ask(&["reload"]);
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.err.contains("ilo-reaper: warning: this deletes more than before: "), "{}", ended.err);
+    daemon.until_true("the end of the leaked", || !site.lives("r1", &leaked));
+    daemon.stop();
+}
+
+#[test]
+fn status_shows_the_fleet_and_what_was_ordered() {
+    let site = Site::of(&["r1", "r2"]);
+    let daemon = site.daemon();
+    site.used("r1");
+    daemon.visits("r1", 2);
+    daemon.visits("r2", 2);
+    site.ask(&["pause", "--reason", "change 4711"]);
+    site.ask(&["protect", "--owner", "svc-fw", "--reason", "change 4712"]);
+    let status = json(&site.ask(&["status", "--json"]));
+    let of = |key: &str| status["ilos"].as_array().unwrap().iter().map(|ilo| ilo[key].clone()).collect::<Vec<_>>();
+    assert_eq!((of("ilo"), of("up")), (vec!["r1".into(), "r2".into()], vec![true.into(), true.into()]));
+    assert_eq!((&of("used")[0], &of("pressure")[0], &of("mode")[0]), (&2.into(), &"calm".into(), &"enforce".into()));
+    assert!(status["paused"].as_str().is_some_and(|paused| paused.contains("change 4711")), "{status}");
+    assert_eq!(status["protections"][0]["owner"], "svc-fw");
+    let text = site.ask(&["status"]);
+    assert_eq!((text.code, text.err.as_str()), (Some(0), ""));
+    assert!(text.out.contains("2 iLOs: ") && text.out.contains("change 4711"), "{}", text.out);
+    let row = text.out.lines().find(|line| line.starts_with("r1 ")).unwrap();
+    let words: Vec<&str> = row.split_whitespace().take(7).collect();
+    assert_eq!(words, ["r1", "rack-r1", "enforce", "calm", "2", "of", "10"]);
+    daemon.stop();
+}
+
+/// Passwords of the service manager are handed out once, at the start.
+#[test]
+fn reload_says_which_passwords_need_a_restart() {
+    let site = Site::of(&["r1"]);
+    let text = std::fs::read_to_string(site.config_path()).unwrap();
+    let password = site.path("password").display().to_string();
+    site.write_config(&text.replace(&format!("password_file: {password}"), "password_credential: password"));
+    let credentials = site.path("").display().to_string();
+    let daemon = site.start(&["run"], &[("CREDENTIALS_DIRECTORY", &credentials)]);
+    daemon.visits("r1", 1);
+    let ended = site.ask(&["reload"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(ended.err.contains("`password_credential` (password)") && ended.err.contains("restart"), "{}", ended.err);
+    daemon.stop();
+}
+
+#[test]
+fn a_pause_holds_over_a_restart_and_until_resume() {
+    let site = Site::of(&["r1"]);
+    let daemon = site.daemon();
+    let ended = site.ask(&["pause", "--reason", "change 4711"]);
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
+    assert_eq!(ended.out, "paused: no session of others is ended until `ilo-reaper resume`");
+    let leaked = site.leaked("r1", 1200);
+    let told = daemon.hears("session.would_reap");
+    assert_eq!(told["because"], format!("the daemon was paused by uid {}: change 4711", own_uid()), "{told}");
+    assert_eq!(daemon.hears("daemon.paused")["reason"], "change 4711");
+    daemon.visits("r1", 3);
+    daemon.kill();
+
+    // It says so again, else nobody knows why nothing is deleted.
+    let daemon = site.daemon();
+    assert_eq!((&daemon.hears("daemon.ready")["mode"], daemon.heard("daemon.paused").len()), (&"observe".into(), 1));
+    daemon.hears("session.would_reap");
+    daemon.visits("r1", 3);
+    assert!(site.lives("r1", &leaked) && site.deletes("r1").is_empty());
+    let listed = site.ask(&["protect", "list"]);
+    assert!(listed.err.contains("paused by uid") && listed.err.contains("change 4711"), "{}", listed.err);
+    let ended = site.ask(&["resume"]);
+    assert_eq!((ended.code, ended.out.as_str()), (Some(0), "deletions may begin again where the mode is enforce"));
+    daemon.until_true("the end of the leaked", || !site.lives("r1", &leaked));
+    daemon.stop();
+
+    // Also by a command that runs alone, and it can be ended so, too.
+    let daemon = site.daemon();
+    site.ask(&["pause", "--for", "1h", "--reason", "again"]);
+    daemon.stop();
+    let leaked = site.leaked("r1", 1200);
+    let swept = site.ask(&["sweep", "--json"]);
+    assert!(swept.err.contains("paused the daemon: again"), "{}", swept.err);
+    assert!(site.lives("r1", &leaked) && json(&swept)["ilos"][0]["sessions"].is_array(), "{}", swept.out);
+    assert_eq!(site.ask(&["resume"]).out, "deletions may begin again where the mode is enforce");
+    assert_eq!(site.ask(&["resume"]).out, "nothing was held back");
+}
+
+fn own_uid() -> u32 {
+    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap())
+}
+
+#[test]
+fn protections_by_hand_are_added_listed_and_removed() {
+    let site = Site::of(&["r1"]);
+    let daemon = site.daemon();
+    let ended = site.ask(&["protect", "--owner", "SVC-*", "--ilo", "r1", "--for", "2h", "--reason", "firmware"]);
+    assert_eq!((ended.code, ended.out.as_str()), (Some(0), "protected as by-hand-1"), "{}", ended.err);
+    let ended =
+        site.ask(&["protect", "--origin", "192.0.2.0/28", "--until", "2100-01-01T00:00:00Z", "--reason", "desk"]);
+    assert_eq!((ended.code, ended.out.as_str()), (Some(0), "protected as by-hand-2"), "{}", ended.err);
+    let leaked = site.leaked("r1", 1200);
+    daemon.visits("r1", 10);
+    assert!(site.lives("r1", &leaked));
+
+    let listed = json(&site.ask(&["protect", "list", "--json"]));
+    let protections = listed["protections"].as_array().unwrap();
+    assert_eq!((&listed["paused"], protections.len()), (&Value::Null, 2));
+    let first = &protections[0];
+    assert_eq!((&first["id"], &first["owner"], &first["ilo"]), (&"by-hand-1".into(), &"SVC-*".into(), &"r1".into()));
+    assert_eq!((&first["reason"], &first["session"]), (&"firmware".into(), &Value::Null));
+    assert_eq!(protections[1]["until"], "2100-01-01T00:00:00Z");
+    let table = site.ask(&["protect", "list"]).out;
+    let rows: Vec<&str> = table.lines().collect();
+    assert!(rows.len() == 3 && rows[0].starts_with("ID") && rows[2].contains("192.0.2.0/28"), "{table}");
+
+    assert_eq!(site.ask(&["protect", "remove", "by-hand-1"]).code, Some(0));
+    daemon.until_true("the end of the leaked", || !site.lives("r1", &leaked));
+    assert_eq!(daemon.hears("protection.ended")["protection"], "by-hand-1");
+    let ended = site.ask(&["protect", "remove", "by-hand-1"]);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("there is no protection by-hand-1"), "{}", ended.err);
+
+    for (args, word) in [
+        (&["protect", "--reason", "x"][..], "name an owner"),
+        (&["protect", "--owner", "a"], "--reason"),
+        (&["protect", "--owner", "a[b]", "--reason", "x"], "only `*` and `?`"),
+        (&["protect", "--origin", "192.0.2.7/28", "--reason", "x"], "did you mean `192.0.2.0/28`?"),
+        (&["protect", "--ilo", "r9", "--reason", "x"], "there is no iLO 'r9'"),
+        (&["protect", "--session", "a", "--reason", "x"], "--ilo"),
+        (&["protect", "--ilo", "r1", "--session", "a/b", "--reason", "x"], "no id of a session"),
+        (&["protect", "--owner", "a", "--until", "tomorrow", "--reason", "x"], "no time with its zone"),
+        (&["protect", "--owner", "a", "--until", "2001-01-01T00:00:00Z", "--reason", "x"], "over already"),
+        (&["pause", "--for", "10", "--reason", "x"], "did you mean `10s`?"),
+        (&["pause", "--reason", " "], "no reason"),
+        (&["pause", "--for", "0s", "--reason", "x"], "over already"),
+    ] {
+        let ended = site.ask(args);
+        assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{args:?}: {}", ended.err);
+        assert!(ended.err.contains(word), "{args:?}: {}", ended.err);
+    }
+    daemon.stop();
+}
+
+#[test]
+fn the_socket_is_closed_to_others_and_one_that_was_left_is_replaced() {
+    let site = Site::of(&["r1"]);
+    let socket = site.path("run").join("control.sock");
+    let daemon = site.daemon();
+    assert_eq!(rights(&socket), 0o600);
+    daemon.kill();
+    assert!(socket.exists(), "nobody removed it");
+    assert_eq!(site.ask(&["reload"]).code, Some(69));
+    let daemon = site.daemon();
+    assert_eq!(site.ask(&["reload"]).code, Some(0));
+
+    // Another one, with a state of its own, does not take it away.
+    let other = site.path("other").display().to_string();
+    let ended = site.start(&["run"], &[("STATE_DIRECTORY", &other)]).ended();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("another ilo-reaper answers there"), "{}", ended.err);
+    assert_eq!(site.ask(&["reload"]).code, Some(0));
+    daemon.stop();
+    assert!(!socket.exists());
+}
+
+/// Whoever may write to the socket can send anything; it is bounded, and harms nothing.
+#[test]
+fn nonsense_on_the_socket_is_refused_and_harms_nothing() {
+    let site = Site::of(&["r1"]);
+    let daemon = site.daemon();
+    let send = |text: &str| {
+        let mut stream = UnixStream::connect(site.path("run").join("control.sock")).unwrap();
+        // It may close before all is sent.
+        let _sent = stream.write_all(text.as_bytes());
+        let mut answer = String::new();
+        let _read = stream.read_to_string(&mut answer);
+        answer
+    };
+    let post = |path: &str, body: &str| {
+        send(&format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
+    };
+    for (answer, status) in [
+        (post("/v1/pause", "{\"reason\":\"x\",\"fro\":1}"), "400"),
+        (post("/v1/pause", "[]"), "400"),
+        (post("/v1/pause", "{\"reason\":7}"), "400"),
+        (post("/v1/protect", "{\"reason\":\"x\",\"for_s\":-1,\"owner\":\"a\"}"), "400"),
+        (post("/v1/nothing", "{}"), "404"),
+        (send("GET /v1/pause HTTP/1.1\r\nHost: x\r\n\r\n"), "404"),
+        (post("/v1/pause", &"x".repeat(70_000)), "413"),
+        (send("hello\r\n\r\n"), "400"),
+    ] {
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {answer}");
+    }
+    let _silent: Vec<UnixStream> =
+        (0..20).map(|_| UnixStream::connect(site.path("run").join("control.sock")).unwrap()).collect();
+    assert_eq!(site.ask(&["protect", "list", "--json"]).code, Some(0));
+    let leaked = site.leaked("r1", 1200);
+    daemon.until_true("the end of the leaked", || !site.lives("r1", &leaked));
+    daemon.stop();
+}
