@@ -118,7 +118,7 @@ fn away(ilo: usize, chance: &mut Chance) -> Vec<(u64, What)> {
 /// Some iLOs are configured later. Before anybody looks, the clock of such a one goes too far and half the way back.
 pub(crate) fn come_late(seed: u64, calm_at_s: u64, ilos: &[IloScript], config: &mut ConfigScript, acts: &mut Vec<Act>) {
     let mut chance = Chance::of(seed, "come late", 0);
-    if !chance.one_in(8) {
+    if !chance.one_in(5) {
         return;
     }
     let (all, ilo) = (config.clone(), chance.index(ilos.len()));
@@ -129,7 +129,8 @@ pub(crate) fn come_late(seed: u64, calm_at_s: u64, ilos: &[IloScript], config: &
         let (far_s, back_s) = chance.of_these(&[(7200, 3600), (3600, 1800), (86_400, 3600)]);
         let right_s = ilos[ilo].clock_offset_s;
         let mut clock = |at_ms: u64, offset_s: i64| acts.push(Act { at_ms, what: What::Clock { ilo, offset_s } });
-        clock(at_ms - calm_at_s * 200, right_s + far_s);
-        clock(at_ms - chance.within((10_000, calm_at_s * 100)), right_s + far_s - back_s);
+        // Not long before: whoever was there at the beginning must still be young when somebody looks.
+        clock(at_ms - chance.within((100_000, 300_000)).min(calm_at_s * 200), right_s + far_s);
+        clock(at_ms - chance.within((10_000, 60_000)), right_s + far_s - back_s);
     }
 }
