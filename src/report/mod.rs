@@ -1,7 +1,8 @@
-//! Events, rendered: as a sentence, as fields, as a line of text or JSON, from a thread of their own.
+//! Events, rendered: as a sentence, as fields, as a line of text or JSON or an entry of the journal, from a thread of
+//! their own.
 //!
-//! [`fields`] and [`sentence`] say what an event is; [`Format`] puts both on one line; [`Journal`] writes
-//! the lines without anybody waiting for it. [`table`] is for the commands.
+//! [`fields`] and [`sentence`] say what an event is; [`Lines`] and [`Journald`] write both; [`Journal`] lets them do it
+//! without anybody waiting. [`table`] is for the commands.
 //!
 //! Foreign text was cleaned when it came in, and is cleaned here again: nothing that an event holds can
 //! move a cursor, end a line or pass for a field of ours.
@@ -11,12 +12,16 @@ mod journal;
 mod line;
 mod pressure;
 mod sentence;
+mod sink;
 pub mod table;
 
 pub use fields::{Fields, Value, fields};
 pub use journal::{Journal, QUEUE_MAX};
 pub use line::Format;
 pub use sentence::sentence;
+pub use sink::{Form, Journald, Lines, Sink};
 
+#[cfg(test)]
+mod journald_tests;
 #[cfg(test)]
 mod tests;
