@@ -22,6 +22,8 @@ pub use sentence::sentence;
 pub use sink::{Form, Journald, Lines, Sink};
 
 #[cfg(test)]
+mod catalog_tests;
+#[cfg(test)]
 mod journald_tests;
 #[cfg(test)]
 mod tests;
