@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
+use std::sync::mpsc::channel;
 use std::thread;
+use std::time::Duration;
 
 use expect_test::expect;
 use tempfile::TempDir;
@@ -167,11 +169,16 @@ fn a_journald_that_hangs_holds_nobody_up_and_every_loss_is_told() {
     let journald = UnixDatagram::bind(&path).expect("a socket");
     let sink = Journald::new(path).expect("a socket");
     let journal = Journal::start(Box::new(sink), HostClock::from(noon), 16).expect("a thread");
+    let (told, is_told) = channel();
+    let teller = thread::spawn(move || {
+        for _ in 0..TOLD {
+            journal.tell(event(1));
+        }
+        told.send(()).expect("the test lives");
+        journal.close();
+    });
     // Nobody reads. Few find room in the socket and in the queue.
-    for _ in 0..TOLD {
-        journal.tell(event(1));
-    }
-    let closing = thread::spawn(move || journal.close());
+    is_told.recv_timeout(Duration::from_secs(60)).expect("nobody waits for the journal");
     let (mut came, mut lost) = (0, 0);
     while came + lost < TOLD {
         match number(&journald) {
@@ -181,5 +188,5 @@ fn a_journald_that_hangs_holds_nobody_up_and_every_loss_is_told() {
     }
     assert_eq!(came + lost, TOLD);
     assert!(lost > TOLD / 2, "{lost} lost: somebody waited");
-    closing.join().expect("it ends when the journal goes on");
+    teller.join().expect("it ends when the journal goes on");
 }
