@@ -19,7 +19,7 @@ use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -176,15 +176,15 @@ fn sink(log: LogFormat) -> Result<Box<dyn Sink>, Failure> {
     match Form::choose(log, has_journal_stream(), io::stdout().is_terminal()) {
         Form::Lines(format) => Ok(Box::new(Lines::new(Box::new(io::stdout()), format))),
         Form::Journald => {
-            let path = Path::new(Journald::PATH);
-            if !path.exists() {
+            let journald = Journald::new(PathBuf::from(Journald::PATH))?;
+            if !journald.is_heard() {
                 complain(format_args!(
-                    "warning: {} is not there, and events are lost until it is; where no systemd runs, set `report: \
-                     {{ log: json }}`",
-                    path.display()
+                    "warning: nobody listens at {}, and events are lost until somebody does; where no systemd runs, \
+                     set `report: {{ log: json }}`",
+                    Journald::PATH
                 ));
             }
-            Ok(Box::new(Journald::new(path.to_owned())?))
+            Ok(Box::new(journald))
         }
     }
 }

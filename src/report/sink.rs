@@ -83,6 +83,11 @@ impl Journald {
     pub fn new(path: PathBuf) -> io::Result<Self> {
         Ok(Self { socket: UnixDatagram::unbound()?, path })
     }
+
+    /// Whether somebody listens there now.
+    pub fn is_heard(&self) -> bool {
+        UnixDatagram::unbound().and_then(|probe| probe.connect(&self.path)).is_ok()
+    }
 }
 
 impl Sink for Journald {

@@ -138,6 +138,11 @@ def a_journald_that_is_stopped_stops_nothing(machine):
     machine.run("systemctl", "stop", *JOURNALD)
     leaked = [machine.leak("r1") for _ in range(2)]
     wait_for("the end of leaked sessions", lambda: all(session in machine.ended("r1") for session in leaked))
+    # Who asks for a journal where there is none hears of it at once.
+    machine.run("sh", "-c", f"sed 's/^report:.*/report: {{ log: journald }}/' {CONFIG} > {CONFIG}.2")
+    by_hand = ["timeout", "2", "env", "STATE_DIRECTORY=/tmp/state", "ilo-reaper", "run", "--config", f"{CONFIG}.2"]
+    complaint = machine.try_to("runuser", "-u", "ilo-reaper", "--", *by_hand).stderr
+    expect("warning: nobody listens at /run/systemd/journal/socket" in complaint, f"a warning: {complaint}")
     machine.run("systemctl", "start", *JOURNALD)
     lost = machine.hears("events.lost")[0]
     expect(int(lost["ILO_REAPER_COUNT"]) >= 2, f"two deletions were told to nobody: {lost['MESSAGE']}")
