@@ -26,7 +26,7 @@
 //! | 5 | `visit` | one poll on one screen: observe, plan, reap |
 //! | 6 | `fleet` | many iLOs: schedule, credentials, the one loop |
 //! | 7 | `config` | files to settings, with every mistake at its line and column |
-//! | 7 | `report` | events to text and JSON, surveys to metrics and pages |
+//! | 7 | `report` | events to the journal, text and JSON, surveys to metrics and pages |
 //! | 8 | `serve` | a small HTTP/1 server, bounded |
 //! | 8 | `signals` | a signal's way to the loop |
 //! | 8 | `systemd` | what the service manager is told |

@@ -17,8 +17,9 @@ mod visits;
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,7 +36,8 @@ use crate::config::Surroundings;
 use crate::control::Failed;
 use crate::daemon::{self, Places, StartError};
 use crate::event::Teller;
-use crate::report::{Format, Journal, QUEUE_MAX};
+use crate::report::{Form, Journal, Journald, Lines, QUEUE_MAX, Sink};
+use crate::settings::LogFormat;
 use crate::time::HostClock;
 
 /// Exit codes, as `sysexits.h` has them where it has one.
@@ -190,13 +192,37 @@ fn places(config: Option<PathBuf>) -> Result<Places, Failure> {
 fn run_daemon(places: &Places) -> Result<(), Failure> {
     let loaded = daemon::load(places)?;
     let opened = daemon::open(places)?;
-    let in_journal = std::env::var_os("JOURNAL_STREAM").is_some();
-    let format = Format::choose(loaded.settings.report.log, io::stdout().is_terminal(), in_journal);
-    let journal = Arc::new(Journal::start(Box::new(io::stdout()), format, HostClock::real(), QUEUE_MAX)?);
+    let journal = Arc::new(Journal::start(sink(loaded.settings.report.log)?, HostClock::real(), QUEUE_MAX)?);
     let teller: Teller = journal.clone();
     let ended = daemon::run(places, loaded, opened, &teller);
     say_goodbye(journal);
     Ok(ended?)
+}
+
+/// Where the log goes.
+fn sink(log: LogFormat) -> Result<Box<dyn Sink>, Failure> {
+    match Form::choose(log, has_journal_stream(), io::stdout().is_terminal()) {
+        Form::Lines(format) => Ok(Box::new(Lines::new(Box::new(io::stdout()), format))),
+        Form::Journald => {
+            let journald = Journald::new(PathBuf::from(Journald::PATH))?;
+            if !journald.is_heard() {
+                complain(format_args!(
+                    "warning: nobody listens at {}, and events are lost until somebody does; where no systemd runs, \
+                     set `report: {{ log: json }}`",
+                    Journald::PATH
+                ));
+            }
+            Ok(Box::new(journald))
+        }
+    }
+}
+
+/// Whether our standard error goes to journald. That the variable is set is not enough: a shell that a service started
+/// inherits it.
+fn has_journal_stream() -> bool {
+    let stream = io::stderr().as_fd().try_clone_to_owned().and_then(|stream| File::from(stream).metadata());
+    let own = stream.ok().map(|stream| format!("{}:{}", stream.dev(), stream.ino()));
+    own.is_some() && std::env::var("JOURNAL_STREAM").ok() == own
 }
 
 /// Lets the log write what waits, unless its reader hangs.

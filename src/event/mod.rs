@@ -14,7 +14,7 @@ use crate::session::{Owner, Session, SessionId};
 use crate::settings::{CredentialId, Fingerprint, IloName, Mode, Target};
 use crate::time::Timestamp;
 
-pub use facts::Topic;
+pub use facts::{Label, Topic};
 pub use survey::{Counts, Failing, Fill, Histogram, Reload, Standing, Survey, TABLE_FULL, VERSION};
 
 /// Where an event goes. Telling never waits: what can't be taken is counted by the taker.
@@ -266,8 +266,8 @@ pub enum Event {
     /// The state was unreadable and set aside; nothing is deleted until a person says so.
     StateReset { path: String, cause: String },
     /// The same happened to many iLOs within a minute: how many more than were told one by one, and who. It has the
-    /// name and priority of what it stands for.
-    Many { like: &'static str, priority: Priority, ilos: usize, names: Vec<IloName> },
+    /// label and priority of what it stands for.
+    Many { like: Label, priority: Priority, ilos: usize, names: Vec<IloName> },
     /// The brake is on: nobody else's session is ended until then, or until somebody resumes.
     DaemonPaused { by: String, until: Option<Timestamp>, reason: String },
     /// It is off again: who did that, and what the brake was for.

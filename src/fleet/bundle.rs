@@ -2,17 +2,22 @@
 //! PURE: times are monotonic.
 //!
 //! The first few of a kind are told as they come, so that a single iLO is told at once. Who follows within a
-//! minute waits for its end, and is told in one event with the count and some names.
+//! minute waits for its end, and is told in one event with the count and some names. While that lasts, each minute is
+//! one event and nothing besides.
+//!
+//! A DELETE is never bundled: what became of it is told each time, and the caps bound how many there are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::event::{Event, Priority};
+use crate::event::{Event, Label, Priority};
 use crate::settings::IloName;
 
-/// So many of a kind are told one by one ...
+/// So many of a kind are told one by one in a minute ...
 const TOLD_SINGLY: usize = 5;
-/// ... in so long.
+/// ... and so many of a kind that wakes people, or that tells of one session.
+const TOLD_SINGLY_OF_WEIGHT: usize = 50;
+/// A minute.
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// Events of the last minute, by their name.
@@ -24,32 +29,31 @@ pub(super) struct Bundle {
 #[derive(Clone, Debug)]
 struct Kind {
     since: Duration,
+    label: Label,
     priority: Priority,
-    told: usize,
-    held: Vec<IloName>,
+    /// How many more are told one by one.
+    singly_left: usize,
+    held: BTreeSet<IloName>,
 }
 
 impl Bundle {
     /// Takes an event in. It comes back if it is to be told as it is.
     pub(super) fn pass(&mut self, event: Event, now: Duration) -> Option<Event> {
-        let hits_many = matches!(
-            event,
-            Event::IloUnreachable { .. }
-                | Event::IloReachable { .. }
-                | Event::IloNearLimit { .. }
-                | Event::IloRelieved { .. }
-                | Event::CertificateChanged { .. }
-                | Event::IloDuplicate { .. }
-                | Event::ClockWrong { .. }
-        );
-        let Some(ilo) = event.place().map(|at| at.ilo.clone()).filter(|_| hits_many) else { return Some(event) };
-        let new = Kind { since: now, priority: event.priority(), told: 0, held: Vec::new() };
-        let kind = self.kinds.entry(event.name()).or_insert(new);
-        if kind.told < TOLD_SINGLY {
-            kind.told += 1;
+        let Some((ilo, singly)) = event.place().map(|at| at.ilo.clone()).zip(told_singly(&event)) else {
+            return Some(event);
+        };
+        let kind = self.kinds.entry(event.name()).or_insert_with(|| Kind {
+            since: now,
+            label: event.label(),
+            priority: event.priority(),
+            singly_left: singly,
+            held: BTreeSet::new(),
+        });
+        if let Some(left) = kind.singly_left.checked_sub(1) {
+            kind.singly_left = left;
             return Some(event);
         }
-        kind.held.push(ilo);
+        kind.held.insert(ilo);
         None
     }
 
@@ -60,22 +64,47 @@ impl Bundle {
 
     /// The events of minutes that are over.
     pub(super) fn over(&mut self, now: Duration) -> Vec<Event> {
-        let over = |kind: &Kind| now.saturating_sub(kind.since) >= WINDOW;
-        let names: Vec<&'static str> =
-            self.kinds.iter().filter(|(_, kind)| over(kind)).map(|(name, _)| *name).collect();
-        names.into_iter().filter_map(|name| self.close(name)).collect()
+        let mut told = Vec::new();
+        self.kinds.retain(|_, kind| {
+            if now.saturating_sub(kind.since) < WINDOW {
+                return true;
+            }
+            kind.since = now;
+            let lasts = !kind.held.is_empty();
+            told.extend(kind.take());
+            lasts
+        });
+        told
     }
 
     /// All events that still wait.
     pub(super) fn rest(&mut self) -> Vec<Event> {
-        let names: Vec<&'static str> = self.kinds.keys().copied().collect();
-        names.into_iter().filter_map(|name| self.close(name)).collect()
+        std::mem::take(&mut self.kinds).into_values().filter_map(|mut kind| kind.take()).collect()
     }
+}
 
-    fn close(&mut self, name: &'static str) -> Option<Event> {
-        let kind = self.kinds.remove(name)?;
-        let (priority, names) = (kind.priority, kind.held);
-        (!names.is_empty()).then_some(Event::Many { like: name, priority, ilos: names.len(), names })
+impl Kind {
+    /// Those who wait, as one event.
+    fn take(&mut self) -> Option<Event> {
+        let names: Vec<IloName> = std::mem::take(&mut self.held).into_iter().collect();
+        let (like, priority) = (self.label, self.priority);
+        (!names.is_empty()).then_some(Event::Many { like, priority, ilos: names.len(), names })
+    }
+}
+
+/// How many of its kind are told one by one in a minute; `None` where all are.
+const fn told_singly(event: &Event) -> Option<usize> {
+    match event {
+        Event::SessionReaped { .. } | Event::ReapFailed { .. } => None,
+        Event::SessionWouldReap { .. }
+        | Event::SessionSpared { .. }
+        | Event::SessionCameBack { .. }
+        | Event::StrayEnded { .. }
+        | Event::IloCritical { .. }
+        | Event::IloRefusedUs { .. }
+        | Event::IloFull { .. }
+        | Event::IloBlocked { .. } => Some(TOLD_SINGLY_OF_WEIGHT),
+        _ => Some(TOLD_SINGLY),
     }
 }
 
@@ -83,10 +112,20 @@ impl Bundle {
 mod tests {
     use super::*;
     use crate::event::Place;
+    use crate::session::SessionId;
 
     fn reachable(number: usize) -> Event {
         let at = Place { ilo: IloName::new(&format!("r{number}")), group: String::from("rack") };
         Event::IloReachable { at, since: Duration::ZERO }
+    }
+
+    fn secs(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+
+    fn ilos(events: &[Event]) -> Vec<usize> {
+        let ilos = |event: &Event| if let Event::Many { ilos, .. } = event { *ilos } else { panic!("{event:?}") };
+        events.iter().map(ilos).collect()
     }
 
     #[test]
@@ -98,21 +137,56 @@ mod tests {
             assert_eq!(bundle.pass(reachable(number), now).is_some(), told(number), "{number}");
         }
         assert_eq!(bundle.due(), Some(WINDOW));
-        assert_eq!(bundle.over(WINDOW.saturating_sub(Duration::from_secs(1))), []);
+        assert_eq!(bundle.over(WINDOW.saturating_sub(secs(1))), []);
         let over = bundle.over(WINDOW);
-        assert!(matches!(over.as_slice(), [Event::Many { like: "ilo.reachable", ilos: 395, .. }]), "{over:?}");
+        let [Event::Many { like, priority, ilos: 395, names }] = over.as_slice() else { panic!("{over:?}") };
+        assert_eq!((like.name, *priority, names.len()), ("ilo.reachable", Priority::Info, 395));
+        assert_eq!(bundle.over(WINDOW * 2), [], "a minute without any");
         assert_eq!((bundle.due(), bundle.over(WINDOW * 9)), (None, Vec::new()));
-        assert!(bundle.pass(reachable(7), WINDOW).is_some(), "a new minute");
+        assert!(bundle.pass(reachable(7), WINDOW * 9).is_some(), "it begins anew");
         assert_eq!(bundle.rest(), [], "nothing waits");
     }
 
     #[test]
-    fn what_a_person_must_act_on_is_never_held_back() {
+    fn while_it_lasts_each_minute_is_one_event() {
         let mut bundle = Bundle::default();
-        for number in 0..50 {
-            let at = Place { ilo: IloName::new(&format!("r{number}")), group: String::from("rack") };
-            let event = Event::IloRefusedUs { at, detail: String::new() };
-            assert!(bundle.pass(event, Duration::ZERO).is_some());
+        let mut told = Vec::new();
+        for second in 0..600 {
+            let number = usize::try_from(second).expect("small");
+            told.extend((0..9).filter_map(|part| bundle.pass(reachable(number * 9 + part), secs(second))));
+            told.extend(bundle.over(secs(second)));
         }
+        told.extend(bundle.rest());
+        let together = ilos(&told[TOLD_SINGLY..]);
+        assert_eq!((together.len(), together.iter().sum::<usize>()), (10, 5400 - TOLD_SINGLY));
+    }
+
+    #[test]
+    fn an_ilo_counts_once_and_each_kind_by_itself() {
+        let mut bundle = Bundle::default();
+        for number in 0..20 {
+            bundle.pass(reachable(number % 8), Duration::ZERO);
+            let at = Place { ilo: IloName::new("r1"), group: String::from("rack") };
+            bundle.pass(Event::VisitBroken { at, detail: String::new() }, Duration::ZERO);
+        }
+        assert_eq!(ilos(&bundle.over(WINDOW)), [8, 1]);
+    }
+
+    #[test]
+    fn what_a_person_must_act_on_is_held_back_late_and_deletions_never() {
+        let mut bundle = Bundle::default();
+        let at = |number: usize| Place { ilo: IloName::new(&format!("r{number}")), group: String::from("rack") };
+        let refused = |number| Event::IloRefusedUs { at: at(number), detail: String::new() };
+        let failed = |number| Event::ReapFailed {
+            at: at(number),
+            session: SessionId::read("s1"),
+            status: None,
+            message_id: None,
+        };
+        for number in 0..500 {
+            assert_eq!(bundle.pass(refused(number), Duration::ZERO).is_some(), number < TOLD_SINGLY_OF_WEIGHT);
+            assert!(bundle.pass(failed(number), Duration::ZERO).is_some());
+        }
+        assert_eq!(ilos(&bundle.rest()), [450]);
     }
 }

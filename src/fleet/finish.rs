@@ -43,7 +43,14 @@ impl<T: Transport, S: State> Fleet<T, S> {
         let Some(slot) = self.slots.get_mut(&target.name) else { return };
         slot.parked = true;
         let detail = crate::session::clean(&error.to_string(), 300);
-        self.teller.tell(Event::VisitBroken { at: Place::from(target.as_ref()), detail });
+        self.tell(Event::VisitBroken { at: Place::from(target.as_ref()), detail }, now);
+    }
+
+    /// Tells an event, unless it waits to be told with others.
+    fn tell(&mut self, event: Event, now: Duration) {
+        if let Some(event) = self.bundle.pass(event, now) {
+            self.teller.tell(event);
+        }
     }
 
     /// Takes a visit's result in; the outcome for the schedule. `target` is what was visited, and as whom: the
@@ -91,9 +98,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 }
                 _ => None,
             };
-            if let Some(event) = self.bundle.pass(event, now) {
-                self.teller.tell(event);
-            }
+            self.tell(event, now);
             if let Some(leaker) = leaker {
                 self.teller.tell(leaker);
             }
@@ -119,7 +124,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             Some(LoginOutcome::Rejected(_)) => {
                 let Rejection { retry_in, suspended } = self.breaker.rejected(credential, name, now);
                 let username = target.credential.username.clone();
-                self.teller.tell(Event::LoginRejected { at: Place::from(target), username, retry_in });
+                self.tell(Event::LoginRejected { at: Place::from(target), username, retry_in }, now);
                 if let Some((rejected_by, retry_in)) = suspended {
                     let credential = credential.id.clone();
                     self.teller.tell(Event::CredentialSuspended { credential, rejected_by, retry_in });

@@ -1,21 +1,21 @@
-//! The log's own thread. Whoever tells an event never waits for it: a reader of our standard output that
-//! hangs must not stop the loop (a stuck journald blocks its writers).
+//! The log's own thread. Whoever tells an event never waits for it: a journald that hangs, or whoever else reads us,
+//! must not stop the loop.
 
-use std::io::{self, Write};
+use std::io;
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
-use super::line::Format;
+use super::sink::Sink;
 use crate::event::{Event, Tell};
 use crate::time::{HostClock, Timestamp};
 
 /// Events that wait for the writer at most; a mass failure of a large fleet fits.
 pub const QUEUE_MAX: usize = 4096;
 
-/// Tells events to a writer, from a thread of its own.
+/// Tells events to a sink, from a thread of its own.
 pub struct Journal {
     queue: Mutex<Queue>,
     lost: Arc<AtomicU64>,
@@ -37,17 +37,15 @@ struct Told {
 }
 
 impl Journal {
-    /// Starts the thread that writes `format` to `output`, a line at a time. At most `queue_max` events wait.
-    pub fn start(output: Box<dyn Write + Send>, format: Format, now: HostClock, queue_max: usize) -> io::Result<Self> {
+    /// Starts the thread that writes to `sink`. At most `queue_max` events wait.
+    pub fn start(sink: Box<dyn Sink>, now: HostClock, queue_max: usize) -> io::Result<Self> {
         let (sender, receiver) = sync_channel(queue_max);
         let (lost, lost_before) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let scribe = Scribe {
-            output,
-            format,
+            sink,
             now: now.clone(),
             lost: Arc::clone(&lost),
             lost_before: Arc::clone(&lost_before),
-            is_torn: false,
             since_lost: 0,
             queue_max,
         };
@@ -55,7 +53,7 @@ impl Journal {
         Ok(Self { queue: Mutex::new(Queue::Open(sender, thread)), lost, lost_before, now })
     }
 
-    /// Writes what waits and ends. It takes as long as the output does: who has a deadline, calls it from a
+    /// Writes what waits and ends. It takes as long as the sink does: who has a deadline, calls it from a
     /// thread that can be left behind. What is told afterwards is counted and not written.
     pub fn close(&self) {
         let queue = mem::replace(&mut *self.queue.lock().unwrap_or_else(PoisonError::into_inner), Queue::Closed);
@@ -87,13 +85,10 @@ impl Tell for Journal {
 
 /// The one who writes.
 struct Scribe {
-    output: Box<dyn Write + Send>,
-    format: Format,
+    sink: Box<dyn Sink>,
     now: HostClock,
     lost: Arc<AtomicU64>,
     lost_before: Arc<AtomicU64>,
-    /// The last write failed, perhaps in the middle of a line.
-    is_torn: bool,
     /// Events since the last time that losses were told.
     since_lost: usize,
     queue_max: usize,
@@ -111,7 +106,7 @@ impl Scribe {
                     told
                 }
             };
-            if self.write(&told.event, told.at).is_err() {
+            if self.sink.put(&told.event, told.at).is_err() {
                 self.lost.fetch_add(1, Ordering::Relaxed);
             }
             self.since_lost += 1;
@@ -123,24 +118,14 @@ impl Scribe {
         self.tell_lost();
     }
 
-    /// Tells how many events were lost, if the output works; else they stay counted.
+    /// Tells how many events were lost, if the sink works; else they stay counted.
     fn tell_lost(&mut self) {
         self.since_lost = 0;
         let count = self.lost.swap(0, Ordering::Relaxed);
         if count == 0 {
             return;
         }
-        let told = self.write(&Event::EventsLost { count }, self.now.now()).is_ok();
+        let told = self.sink.put(&Event::EventsLost { count }, self.now.now()).is_ok();
         if told { &self.lost_before } else { &self.lost }.fetch_add(count, Ordering::Relaxed);
-    }
-
-    fn write(&mut self, event: &Event, at: Timestamp) -> io::Result<()> {
-        let mut line = self.format.line(event, at);
-        if self.is_torn {
-            line.insert(0, '\n');
-        }
-        let written = self.output.write_all(line.as_bytes()).and_then(|()| self.output.flush());
-        self.is_torn = written.is_err();
-        written
     }
 }

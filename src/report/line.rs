@@ -8,40 +8,30 @@ use super::fields::{Fields, TEXT_MAX, Value, fields};
 use super::sentence::sentence;
 use crate::event::{Event, Priority};
 use crate::session::{FOREIGN_TEXT_MAX, clean};
-use crate::settings::LogFormat;
 use crate::time::Timestamp;
 
 /// The version of the JSON: it changes only when a field changes its meaning or goes.
 const JSON_VERSION: u8 = 1;
+
+/// Bytes of a sentence with its fields at most. `journalctl -o json` leaves out what is longer than 4 KiB.
+const WORDED_MAX: usize = 4000;
+/// Bytes that a sentence keeps at least, where something must be cut.
+const SENTENCE_LEAST: usize = 512;
 
 /// How a line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Time, priority, sentence and fields.
     Text,
-    /// The same for the journal, which has a time of its own and reads the priority from `<N>` (`sd-daemon(3)`).
-    Journal,
     /// One object.
     Json,
 }
 
 impl Format {
-    /// What `log` means for a standard output that is a terminal or not, and with `JOURNAL_STREAM` in the
-    /// environment or not (best: naming our output's device and inode). The terminal comes first, since a
-    /// shell that a service started inherits that variable.
-    pub const fn choose(log: LogFormat, is_terminal: bool, has_journal_stream: bool) -> Self {
-        match (log, is_terminal, has_journal_stream) {
-            (LogFormat::Journald, _, _) | (LogFormat::Auto, false, true) => Self::Journal,
-            (LogFormat::Text, _, _) | (LogFormat::Auto, true, _) => Self::Text,
-            (LogFormat::Json, _, _) | (LogFormat::Auto, false, false) => Self::Json,
-        }
-    }
-
     /// The event as one line, with its end.
     pub fn line(self, event: &Event, at: Timestamp) -> String {
         let mut line = match self {
             Self::Text => format!("{at} {} {}", event.priority().name(), worded(event)),
-            Self::Journal => format!("<{}>{}", event.priority().syslog(), worded(event)),
             Self::Json => json(event, at),
         };
         line.push('\n');
@@ -49,17 +39,34 @@ impl Format {
     }
 }
 
-/// The sentence, the name of the event, and its fields as logfmt.
-fn worded(event: &Event) -> String {
-    let mut line = format!("{} event={}", sentence(event), event.name());
-    for (key, value) in fields(event).iter() {
+/// The sentence, the name of the event, and its fields as logfmt. Where that is too long, all that is long in it is cut.
+pub(super) fn worded(event: &Event) -> String {
+    let fields = fields(event);
+    let mut value_max = 2 * TEXT_MAX;
+    loop {
+        let worded = worded_within(event, &fields, value_max);
+        // With values this short it fits, whatever they are.
+        if worded.len() <= WORDED_MAX || value_max < 16 {
+            return worded;
+        }
+        value_max /= 2;
+    }
+}
+
+fn worded_within(event: &Event, fields: &Fields, value_max: usize) -> String {
+    let (whole, sentence_max) = (sentence(event), value_max.max(SENTENCE_LEAST));
+    // A quote that the cut left open would swallow the fields behind it.
+    let mut line = if whole.len() > sentence_max { clean(&whole.replace('"', "'"), sentence_max) } else { whole };
+    let text = |text: &str| quoted(&unforged(&clean(text, value_max)));
+    // Writing to a String can't fail.
+    let _ = write!(line, " event={}", event.name());
+    for (key, value) in fields.iter() {
         let value = match value {
             Value::Unknown => String::from("null"),
             Value::Number(number) => number.to_string(),
-            Value::Text(text) => quoted(&unforged(text)),
-            Value::List(elements) => quoted(&unforged(&format!("[{}]", elements.join(",")))),
+            Value::Text(value) => text(value),
+            Value::List(elements) => text(&format!("[{}]", elements.join(","))),
         };
-        // Writing to a String can't fail.
         let _ = write!(line, " {key}={value}");
     }
     line

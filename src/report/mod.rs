@@ -1,8 +1,9 @@
-//! Events, rendered: as a sentence, as fields, as a line of text or JSON, from a thread of their own.
+//! Events, rendered: as a sentence, as fields, as a line of text or JSON or an entry of the journal, from a thread of
+//! their own.
 //!
-//! [`fields`] and [`sentence`] say what an event is; [`Format`] puts both on one line; [`Journal`] writes
-//! the lines without anybody waiting for it. [`table`] is for the commands. [`metrics`], [`status_page`] and
-//! [`status_json`] render a survey.
+//! [`fields`] and [`sentence`] say what an event is; [`Lines`] and [`Journald`] write both; [`Journal`] lets them do it
+//! without anybody waiting. [`table`] is for the commands.
+//! [`metrics`], [`status_page`] and [`status_json`] render a survey.
 //!
 //! Foreign text was cleaned when it came in, and is cleaned here again: nothing that an event holds can
 //! move a cursor, end a line or pass for a field of ours.
@@ -14,6 +15,7 @@ mod metrics;
 mod orders;
 mod pressure;
 mod sentence;
+mod sink;
 mod status;
 pub mod table;
 
@@ -22,7 +24,12 @@ pub use journal::{Journal, QUEUE_MAX};
 pub use line::Format;
 pub use metrics::{Exposition, metrics};
 pub use sentence::sentence;
+pub use sink::{Form, Journald, Lines, Sink};
 pub use status::{status_json, status_lines, status_page};
 
+#[cfg(test)]
+mod catalog_tests;
+#[cfg(test)]
+mod journald_tests;
 #[cfg(test)]
 mod tests;

@@ -212,7 +212,7 @@ fn of_state(event: &Event) -> String {
         ),
         Event::EventsLost { count: 1 } => String::from("An event was not written: the log did not take it."),
         Event::Many { like, ilos, names: who, .. } => {
-            format!("{like} on {} more within a minute, so one cause is likely: {}.", ilos_of(*ilos), names(who))
+            format!("{} on {} more within a minute, so one cause is likely: {}.", like.name, ilos_of(*ilos), names(who))
         }
         Event::EventsLost { count } => format!("{count} events were not written: the log did not take them."),
         _ => String::new(),

@@ -13,15 +13,15 @@ use serde_json::Value as Json;
 use super::*;
 use crate::event::{Case, Cause, Event, Gone, Place, Priority, Squeeze, Summary, Tell};
 use crate::session::{Kind, Owner, Session, SessionId, UserType};
-use crate::settings::{CredentialId, Fingerprint, IloName, LogFormat, Mode};
+use crate::settings::{CredentialId, Fingerprint, IloName, Mode};
 use crate::time::{HostClock, Timestamp};
 
-fn noon() -> Timestamp {
+pub(super) fn noon() -> Timestamp {
     Timestamp::parse_rfc3339("2026-11-24T12:00:00Z").expect("a time")
 }
 
 /// One of each. `word` may replace each text that others write, given a usual one.
-fn examples(word: impl Fn(&str) -> String) -> Vec<Event> {
+pub(super) fn examples(word: impl Fn(&str) -> String) -> Vec<Event> {
     let at = || Place { ilo: IloName::new(&word("db-1")), group: word("rack-1") };
     let session = || SessionId::read(&word("svc00a1"));
     let owner = || Owner::new(&word("svc-ansible"));
@@ -173,7 +173,8 @@ fn pressure_examples(word: &impl Fn(&str) -> String) -> Vec<Event> {
             idle: Some(Duration::from_secs(900)),
         },
         Event::Many {
-            like: "ilo.unreachable",
+            like: Event::IloUnreachable { at: at(), cause: Cause::Dns, since: Duration::ZERO, detail: String::new() }
+                .label(),
             priority: Priority::Warning,
             ilos: 7,
             names: (1..8).map(|number| IloName::new(&word(&format!("db-{number}")))).collect(),
@@ -239,12 +240,10 @@ fn every_event_has_an_example() {
 }
 
 #[test]
-fn every_event_as_text_and_for_the_journal() {
+fn every_event_as_text() {
     let mut text = String::new();
     for event in examples(str::to_owned) {
         let line = Format::Text.line(&event, noon());
-        let worded = line.strip_prefix(&format!("2026-11-24T12:00:00Z {} ", event.priority().name())).expect("a head");
-        assert_eq!(Format::Journal.line(&event, noon()), format!("<{}>{worded}", event.priority().syslog()));
         let _ = writeln!(text, "{}", line.trim_end().strip_prefix("2026-11-24T12:00:00Z ").expect("a time"));
     }
     expect![[r#"
@@ -382,14 +381,15 @@ fn fields_of(line: &str) -> Vec<String> {
     keys.0.into_iter().skip(5).collect()
 }
 
-const EVIL: &str = "x\" event=daemon.ready ilo=db-2 \n<2>forged event=ilo.full\r\u{1b}[31m\u{202e}\u{2028}\\\" null`";
+pub(super) const EVIL: &str =
+    "x\" event=daemon.ready ilo=db-2 \n<2>forged event=ilo.full\r\u{1b}[31m\u{202e}\u{2028}\\\" null`";
 
 #[test]
 fn no_text_of_others_can_forge_a_field_or_break_a_line() {
     let long = format!("{EVIL}{}", "é\"= ".repeat(5000));
     for text in [EVIL, &long, "", "=", "null", "[]", "\"", "\\", " a=b", "a= b", "<2>", "db-1 event=x"] {
         for event in examples(|_| text.to_owned()) {
-            for format in [Format::Text, Format::Journal, Format::Json] {
+            for format in [Format::Text, Format::Json] {
                 let line = format.line(&event, noon());
                 let body = line.strip_suffix('\n').expect("an end");
                 assert!(!body.chars().any(|c| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c)), "{body}");
@@ -452,22 +452,6 @@ fn long_lists_say_how_much_they_leave_out() {
     assert!(sentence(&event).contains("p0, p1, p2, p3, p4, and 35 more."), "{}", sentence(&event));
 }
 
-#[test]
-fn auto_means_what_reads_us() {
-    use LogFormat::{Auto, Journald, Json, Text};
-    for (log, is_terminal, has_journal, expected) in [
-        (Auto, true, false, Format::Text),
-        (Auto, true, true, Format::Text),
-        (Auto, false, true, Format::Journal),
-        (Auto, false, false, Format::Json),
-        (Journald, true, false, Format::Journal),
-        (Text, false, true, Format::Text),
-        (Json, true, true, Format::Json),
-    ] {
-        assert_eq!(Format::choose(log, is_terminal, has_journal), expected, "{log:?} {is_terminal} {has_journal}");
-    }
-}
-
 /// A log that says when a write comes, and lets it through when it is told to.
 struct Gate {
     came: Sender<()>,
@@ -515,11 +499,12 @@ fn gated(queue_max: usize) -> Gated {
     let (let_go, go) = channel();
     let page = Arc::new(Mutex::new(String::new()));
     let gate = Gate { came, go, page: Arc::clone(&page) };
-    let journal = Journal::start(Box::new(gate), Format::Json, HostClock::from(noon), queue_max).expect("a thread");
+    let sink = Lines::new(Box::new(gate), Format::Json);
+    let journal = Journal::start(Box::new(sink), HostClock::from(noon), queue_max).expect("a thread");
     Gated { journal, has_come, let_go, page }
 }
 
-fn event(ilos: usize) -> Event {
+pub(super) fn event(ilos: usize) -> Event {
     Event::DaemonReady { version: "0.1.0", ilos, mode: Mode::Observe }
 }
 

@@ -285,9 +285,9 @@ impl Default for Report {
 /// The form of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For the journal when systemd started us, text on a terminal, JSON otherwise.
+    /// To journald when systemd started us, text on a terminal, JSON otherwise.
     Auto,
-    /// For the journal.
+    /// To journald, with fields.
     Journald,
     /// A sentence with its fields behind it.
     Text,

@@ -1,6 +1,6 @@
 //! Two names for one iLO: whoever had it first keeps it. PURE.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::session::Uuid;
@@ -12,7 +12,11 @@ const LASTS: Duration = Duration::from_secs(900);
 
 /// Which name has which iLO. Times are monotonic.
 #[derive(Clone, Debug, Default)]
-pub struct Claims(BTreeMap<IloName, Claim>);
+pub struct Claims {
+    claims: BTreeMap<IloName, Claim>,
+    /// The same by what they claim: a large fleet comes all at once.
+    names: BTreeMap<Uuid, BTreeSet<IloName>>,
+}
 
 #[derive(Clone, Debug)]
 struct Claim {
@@ -23,10 +27,10 @@ struct Claim {
 }
 
 impl Claim {
-    /// Whether it may be that iLO. Two that prove the keys of different certificates are two, whatever they say: an iLO
-    /// that repeats the UUID of another must not keep us from that one.
-    fn may_be(&self, uuid: &Uuid, pin: Option<Fingerprint>) -> bool {
-        self.uuid == *uuid && (self.pin.is_none() || pin.is_none() || self.pin == pin)
+    /// Whether an iLO of the same UUID may be that one. Two that prove the keys of different certificates are two,
+    /// whatever they say: an iLO that repeats the UUID of another must not keep us from that one.
+    fn may_be(&self, pin: Option<Fingerprint>) -> bool {
+        self.pin.is_none() || pin.is_none() || self.pin == pin
     }
 }
 
@@ -41,30 +45,43 @@ impl Claims {
     ) -> Result<(), IloName> {
         self.release(name);
         let lasts = LASTS.max(poll_every * 3);
-        let is_others = |claim: &Claim| claim.may_be(uuid, pin) && now.saturating_sub(claim.seen) < lasts;
-        if let Some((other, _)) = self.0.iter().find(|(_, claim)| is_others(claim)) {
+        let others: Vec<(IloName, Duration)> = (self.names.get(uuid).into_iter().flatten())
+            .filter_map(|other| Some((other, self.claims.get(other)?)))
+            .filter(|(_, claim)| claim.may_be(pin))
+            .map(|(other, claim)| (other.clone(), claim.seen))
+            .collect();
+        if let Some((other, _)) = others.iter().find(|(_, seen)| now.saturating_sub(*seen) < lasts) {
             return Err(other.clone());
         }
-        self.0.retain(|_, claim| !claim.may_be(uuid, pin));
-        self.0.insert(name.clone(), Claim { uuid: uuid.clone(), pin, seen: now });
+        for (other, _) in &others {
+            self.release(other);
+        }
+        self.claims.insert(name.clone(), Claim { uuid: uuid.clone(), pin, seen: now });
+        self.names.entry(uuid.clone()).or_default().insert(name.clone());
         Ok(())
     }
 
     /// `name` saw its iLO.
     pub fn sees(&mut self, name: &IloName, now: Duration) {
-        if let Some(claim) = self.0.get_mut(name) {
+        if let Some(claim) = self.claims.get_mut(name) {
             claim.seen = now;
         }
     }
 
     /// Whether `name` has its iLO still.
     pub fn has(&self, name: &IloName) -> bool {
-        self.0.contains_key(name)
+        self.claims.contains_key(name)
     }
 
     /// `name` has no iLO any more.
     pub fn release(&mut self, name: &IloName) {
-        self.0.remove(name);
+        let Some(Claim { uuid, .. }) = self.claims.remove(name) else { return };
+        if let Some(names) = self.names.get_mut(&uuid) {
+            names.remove(name);
+            if names.is_empty() {
+                self.names.remove(&uuid);
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ pub(crate) struct Sky {
     after: Arc<Mutex<Option<AnswerHook>>>,
     /// Exchanges under way, and the most there were at once.
     under_way: Arc<Mutex<(usize, usize)>>,
+    /// No iLO can be reached.
+    is_down: Arc<AtomicBool>,
     /// Whom it was told to trust last.
     pub(crate) settled: Arc<Mutex<Vec<Peer>>>,
 }
@@ -115,6 +117,9 @@ impl Transport for Sky {
         let _under_way = self.begin();
         // Every exchange takes a while, so that things can happen meanwhile.
         tokio::time::sleep(Duration::from_millis(20)).await;
+        if self.is_down.load(Ordering::Relaxed) {
+            return Err(ExchangeError::Failed(Cause::Refused, String::from("no route to host")));
+        }
         let expand = *self.expand.lock().unwrap();
         if request.uri().query().is_some() && expand != Expand::Does {
             if expand == Expand::Refuses {
@@ -216,6 +221,7 @@ impl World {
             after: Arc::default(),
             expand: Arc::new(Mutex::new(Expand::Does)),
             under_way: Arc::default(),
+            is_down: Arc::default(),
             settled: Arc::default(),
         };
         let ear = Ear { heard: Arc::default(), zero };
@@ -270,6 +276,11 @@ impl World {
     /// What becomes of each answer to us from now on, and how much later it comes.
     pub(crate) fn after(&self, hook: impl FnMut(&Request<Bytes>, &mut Response<Bytes>) -> Duration + Send + 'static) {
         *self.sky.after.lock().unwrap() = Some(Box::new(hook));
+    }
+
+    /// From now on no iLO can be reached, or all can.
+    pub(crate) fn network_is_down(&self, is_down: bool) {
+        self.sky.is_down.store(is_down, Ordering::Relaxed);
     }
 
     /// Puts a token session of a script into the table, that logged in and was last used so long ago.
@@ -391,6 +402,11 @@ impl World {
     pub(crate) fn heard(&self, name: &str) -> Vec<Event> {
         let heard = self.ear.heard.lock().unwrap();
         heard.iter().map(|(_, event)| event).filter(|event| event.name() == name).cloned().collect()
+    }
+
+    /// All events with their times.
+    pub(crate) fn heard_all(&self) -> Vec<(Duration, Event)> {
+        self.ear.heard.lock().unwrap().clone()
     }
 
     /// All events, for a failing test to show.

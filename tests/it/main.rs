@@ -14,6 +14,7 @@ mod harness;
 #[path = "../../src/law.rs"]
 mod law;
 mod limits;
+mod log;
 mod moments;
 mod pressure;
 mod process;

@@ -177,3 +177,14 @@ fn the_state_is_closed_to_others() {
     }
     daemon.stop();
 }
+
+/// A shell that a service started inherits the variable, and so does what is started from it.
+#[test]
+fn whoever_inherits_a_journal_stream_that_is_not_its_own_is_no_service() {
+    let site = Site::of(&["r1"]);
+    let config = fs::read_to_string(site.config_path()).unwrap();
+    site.write_config(&config.replace("log: json", "log: auto"));
+    let daemon = site.start(&["run"], &[("JOURNAL_STREAM", "8:12345")]);
+    daemon.hears("daemon.ready");
+    daemon.stop();
+}
