@@ -5,11 +5,13 @@
 //! | `args` | the command line |
 //! | `visits` | `sweep` and `list`: one round, as a table or JSON |
 //! | `trust` | `trust`: fingerprints, what changed, `known_ilos` |
+//! | `pages` | `man` and `completions`: made from the command line and the configuration as they are |
 //! | `demo` | a simulated fleet on loopback (a feature, on by default) |
 
 mod args;
 #[cfg(feature = "demo")]
 mod demo;
+mod pages;
 mod trust;
 mod visits;
 
@@ -133,6 +135,8 @@ fn obey(args: Args) -> Result<(), Failure> {
         What::Resume => resume(&places(args.config)?),
         #[cfg(feature = "demo")]
         What::Demo(demo) => demo::run(&demo),
+        What::Man { dir } => pages::man(dir.as_deref()),
+        What::Completions { shell } => pages::completions(shell),
     }
 }
 

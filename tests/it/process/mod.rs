@@ -15,6 +15,7 @@
 //! | `door` | our login, and answers that are lost, foreign or endless |
 //! | `state` | a state that was lost; secrets in outputs and files |
 //! | `commands` | what commands print, and how they exit |
+//! | `pages` | manual pages and completions |
 //! | `demo` | the demo, as a program |
 
 mod bell;
@@ -23,6 +24,7 @@ mod commands;
 mod demo;
 mod door;
 mod life;
+mod pages;
 mod program;
 mod reload;
 mod site;
