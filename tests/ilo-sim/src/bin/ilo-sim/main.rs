@@ -232,7 +232,7 @@ mod tests {
             --kind-limit REST=2 --rest-tag Odd --basic-auth disabled --two-factor 123 --full-status 500 \
             --wrong-password-status 400 --utc-offset 60 --managed-by https://oneview.example.net --app-account AMS \
             --update-state writing --busy-while-flashing --session SSH:alice@192.0.2.9 --seed 7";
-        let args = Args::try_parse_from(line.split_whitespace()).unwrap();
+        let Ok(Asked::World(args)) = Asked::of(line.split_whitespace().map(Into::into)) else { panic!("no world") };
         let ilos: Vec<_> = (0..3).map(|index| ilo(&args, index, args.ilos[index], &[])).collect();
         let personalities: Vec<_> = ilos.iter().map(|ilo| ilo.spec().personality).collect();
         assert_eq!(personalities, [Personality::Ilo4V255, Personality::Generic, Personality::Ilo4V255]);
