@@ -11,7 +11,14 @@ now=$(realpath "${2:?the directory with the newer packages}")
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 readonly boot=$PWD/tests/systemd/boot.sh
 work=$(mktemp -d)
-trap 'code=$?; (( code == 0 )) || show; "$boot" stop "$work/machine" || true; rm -rf "$work"; exit $code' EXIT
+trap 'ended $?' EXIT
+
+ended() {  # CODE
+    if (( $1 != 0 )); then show; fi
+    "$boot" stop "$work/machine" || true
+    rm -rf "$work"
+    exit "$1"
+}
 
 inside() { "$boot" exec "$work/machine" "$@"; }
 put() { "$boot" put "$work/machine" "$@"; }
@@ -94,7 +101,7 @@ installed() {
     step "without a fleet it says so, and does not start"
     expect "check" 78 inside sh -c 'ilo-reaper check > /dev/null 2>&1; echo $?'
     inside ilo-reaper check > "$work/check" 2>&1 || true
-    grep -q 'there is no `fleet`' "$work/check" || die "check says something else: $(< "$work/check")"
+    grep -q 'there is no .fleet.' "$work/check" || die "check says something else: $(< "$work/check")"
     ! inside systemctl start ilo-reaper 2> /dev/null || await "it fails" is failed
     expect "how it ended" 78 inside systemctl show -P ExecMainStatus ilo-reaper
     expect "how often it was tried again" 0 inside systemctl show -P NRestarts ilo-reaper
