@@ -52,6 +52,9 @@ keeps_record() {
 }
 is() { inside systemctl "is-$1" ilo-reaper; }
 modes() { inside stat -c '%a %U %G %n' "$@"; }
+# What they say is kept for the case that they fail. Patterns are of files inside.
+dpkg_inside() { inside sh -c "dpkg $*" > "$work/dpkg" 2>&1 || die "dpkg: $(< "$work/dpkg")"; }
+rpm_inside() { inside sh -c "rpm $*" 2> "$work/rpm" || die "rpm: $(< "$work/rpm")"; }
 state() {  # PYTHON: what it says of the database `state`
     inside python3 -c "import sqlite3; state = sqlite3.connect('/var/lib/ilo-reaper/state.db'); $1; state.commit()"
 }
@@ -85,7 +88,7 @@ configure() {
 
 installed() {
     step "dpkg -i: known, disabled, and nothing runs"
-    inside dpkg -i "$@" > "$work/dpkg" 2>&1 || die "dpkg: $(< "$work/dpkg")"
+    dpkg_inside -i "$1"
     expect "enabled" disabled is enabled
     expect "active" inactive is active
     expect "the preset" disabled inside sh -c 'systemctl preset ilo-reaper 2> /dev/null; systemctl is-enabled ilo-reaper'
@@ -131,7 +134,7 @@ upgraded() {
     local pid id
     pid=$(inside systemctl show -P MainPID ilo-reaper)
     id=$(inside stat -c %i /var/lib/ilo-reaper/state.db)
-    inside dpkg -i "$@" > "$work/dpkg" 2>&1 || die "dpkg: $(< "$work/dpkg")"
+    dpkg_inside -i "$1"
     expect "active" active is active
     expect "enabled" enabled is enabled
     [[ $(inside systemctl show -P MainPID ilo-reaper) != "$pid" ]] || die "the old program runs on"
@@ -143,7 +146,7 @@ upgraded() {
 
     step "an upgrade of one that is stopped leaves it stopped"
     inside systemctl stop ilo-reaper
-    inside dpkg -i "$@" > "$work/dpkg" 2>&1 || die "dpkg: $(< "$work/dpkg")"
+    dpkg_inside -i "$1"
     expect "active" inactive is active
 }
 
@@ -152,7 +155,7 @@ downgraded() {
     local version sum
     version=$(state "print(state.execute('pragma user_version').fetchone()[0])")
     state "state.execute('pragma user_version = $(( version + 1 ))')"
-    inside dpkg -i "$@" > "$work/dpkg" 2>&1 || die "dpkg: $(< "$work/dpkg")"
+    dpkg_inside -i "$1"
     sum=$(inside sha256sum /var/lib/ilo-reaper/state.db)
     inside systemctl start ilo-reaper 2> /dev/null || true
     await "it is said" log_has "cannot use the state: a newer ilo-reaper wrote /var/lib/ilo-reaper/state.db (version $(( version + 1 )), this one knows $version): install that one again"
@@ -167,7 +170,7 @@ downgraded() {
 
 removed() {
     step "removing stops it and logs out; configuration and state stay"
-    inside dpkg -r ilo-reaper > "$work/dpkg" 2>&1 || die "dpkg: $(< "$work/dpkg")"
+    dpkg_inside -r ilo-reaper
     expect "sessions" "0 0" echo "$(sessions_at 127.0.1.1) $(sessions_at 127.0.1.2)"
     inside test -s /var/lib/ilo-reaper/state.db || die "the state is gone"
     inside test -s /etc/ilo-reaper/known_ilos || die "known_ilos is gone"
@@ -175,7 +178,7 @@ removed() {
     ! inside systemctl cat ilo-reaper > /dev/null 2>&1 || die "the unit is still known"
 
     step "purging takes state, passwords and certificates, and leaves what others wrote"
-    inside dpkg -P ilo-reaper > "$work/dpkg" 2>&1 || die "dpkg: $(< "$work/dpkg")"
+    dpkg_inside -P ilo-reaper
     expect "what is left" "/etc/ilo-reaper
 /etc/ilo-reaper/conf.d
 /etc/ilo-reaper/conf.d/fleet.yaml" inside sh -c 'find /etc/ilo-reaper /var/lib/ilo-reaper 2> /dev/null | sort'
@@ -185,10 +188,8 @@ removed() {
 # --- RPM's: its scripts are the same everywhere, what they need is there too ---
 
 as_rpm() {
-    local file
-    file=$(echo "$before"/ilo-reaper-*.rpm)
     step "rpm -i: known, disabled, and nothing runs"
-    inside rpm -i --nodeps "$file" 2> "$work/rpm" || die "rpm: $(< "$work/rpm")"
+    rpm_inside -i --nodeps '/root/before/ilo-reaper-*.rpm'
     # Debian's rpm always advises against itself.
     expect "what it said" "" sed '/^rpm: /d' "$work/rpm"
     expect "enabled" disabled is enabled
@@ -202,24 +203,27 @@ as_rpm() {
     local pid id
     pid=$(inside systemctl show -P MainPID ilo-reaper)
     id=$(inside stat -c %i /var/lib/ilo-reaper/state.db)
-    inside rpm -U --nodeps "$now"/ilo-reaper-*.rpm 2> "$work/rpm" || die "rpm: $(< "$work/rpm")"
+    rpm_inside -U --nodeps '/root/now/ilo-reaper-*.rpm'
     expect "active" active is active
     [[ $(inside systemctl show -P MainPID ilo-reaper) != "$pid" ]] || die "the old program runs on"
     await "a session on each iLO" has_held
     expect "the state" "$id" inside stat -c %i /var/lib/ilo-reaper/state.db
-    inside rpm -e ilo-reaper 2> "$work/rpm" || die "rpm: $(< "$work/rpm")"
+    rpm_inside -e ilo-reaper
     expect "sessions" "0 0" echo "$(sessions_at 127.0.1.1) $(sessions_at 127.0.1.2)"
     inside test -s /var/lib/ilo-reaper/state.db || die "the state is gone"
     expect "what wants it" "" inside sh -c 'ls /etc/systemd/system/*.wants/ilo-reaper.service 2> /dev/null'
 }
 
 step "boot: $(NETNS=1 "$boot" start "$work/machine")"
+# It does not see this machine's /tmp, where they may be.
+for file in "$before"/*; do put "$file" "/root/before/${file##*/}"; done
+for file in "$now"/*; do put "$file" "/root/now/${file##*/}"; done
 # Where this machine is a container, it may forbid packages to touch services.
 inside rm -f /usr/sbin/policy-rc.d
-installed "$before"/*.deb
+installed '/root/before/*.deb'
 started
-upgraded "$now"/ilo-reaper_*.deb
-downgraded "$before"/ilo-reaper_*.deb
+upgraded '/root/now/ilo-reaper_*.deb'
+downgraded '/root/before/ilo-reaper_*.deb'
 removed
 as_rpm
 step "good, after $SECONDS s"
