@@ -13,6 +13,7 @@ import urllib.request
 from datetime import datetime, timedelta, timezone
 
 WARNING = 4
+RUNBOOK = "file:///usr/share/doc/ilo-reaper/runbook.md"
 SEVERITIES = {2: "page", 3: "ticket", 4: "info"}  # by syslog's priority
 
 # What each of these events ends.
@@ -46,7 +47,7 @@ def alerts(event, now):
             "labels": {"alertname": name, "severity": SEVERITIES.get(priority, "page"), **place},
             "annotations": {
                 "summary": event["message"].partition(" event=")[0],
-                "runbook_url": f"file:///usr/share/doc/ilo-reaper/runbook.md#{name.replace('.', '')}",
+                "runbook_url": f"{RUNBOOK}#{name.replace('.', '')}",
             },
             "startsAt": now.isoformat(),
             "endsAt": (now + LASTS.get(name, OTHERWISE)).isoformat(),

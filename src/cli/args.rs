@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// Deletes the HPE iLO sessions that nobody uses any more, before the table is full.
 #[derive(Parser)]
@@ -54,6 +54,26 @@ pub(super) enum What {
     /// A simulated fleet with leaking clients, one half guarded by the daemon and one bare, side by side
     #[cfg(feature = "demo")]
     Demo(Demo),
+    /// The manual page of this program on standard output, or all pages as files
+    Man {
+        /// Writes every page into this directory: of the program, of each command, and of its configuration
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+    /// Completions for a shell, on standard output
+    Completions {
+        /// bash, zsh or fish
+        #[arg(hide_possible_values = true)]
+        shell: Shell,
+    },
+}
+
+/// Shells that completions are written for.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
 }
 
 #[derive(ClapArgs)]

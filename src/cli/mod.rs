@@ -6,11 +6,13 @@
 //! | `visits` | `sweep` and `list`: one round, as a table or JSON |
 //! | `running` | what is asked of the daemon that runs |
 //! | `trust` | `trust`: fingerprints, what changed, `known_ilos` |
+//! | `pages` | `man` and `completions`: made from the command line and the configuration as they are |
 //! | `demo` | a simulated fleet on loopback (a feature, on by default) |
 
 mod args;
 #[cfg(feature = "demo")]
 mod demo;
+mod pages;
 mod running;
 mod trust;
 mod visits;
@@ -160,6 +162,8 @@ fn obey(args: Args) -> Result<(), Failure> {
         What::Protect(protect) => running::protect(&places(args.config)?, &protect),
         #[cfg(feature = "demo")]
         What::Demo(demo) => demo::run(&demo),
+        What::Man { dir } => pages::man(dir.as_deref()),
+        What::Completions { shell } => pages::completions(shell),
     }
 }
 

@@ -21,6 +21,7 @@ mod locate;
 mod merge;
 mod mistake;
 mod passwords;
+pub mod reference;
 mod roll;
 mod rules;
 mod sections;

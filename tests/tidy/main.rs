@@ -3,6 +3,7 @@
 //!
 //! Each rule has a test here that runs it over the tree, and tests beside it that prove that it fails on bad samples.
 
+mod links;
 mod map;
 mod size;
 mod source;
@@ -113,5 +114,13 @@ fn nothing_waits_by_sleeping() -> io::Result<()> {
 #[test]
 fn the_top_level_holds_what_belongs_there() -> io::Result<()> {
     none_of(&top::check(root())?);
+    Ok(())
+}
+
+#[test]
+fn pages_point_at_what_is_there() -> io::Result<()> {
+    let pages = links::read(root())?;
+    none_of(&links::check(root(), &pages));
+    none_of(&links::check_events(&std::fs::read_to_string(root().join("src/event/facts.rs"))?, &pages));
     Ok(())
 }

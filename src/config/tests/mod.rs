@@ -14,6 +14,7 @@ mod ownership;
 mod passwords;
 mod policies;
 mod reads_back;
+mod reference;
 mod trust;
 
 use std::fmt::Write as _;

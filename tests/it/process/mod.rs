@@ -18,6 +18,7 @@
 //! | `manager` | what the service manager is told |
 //! | `control` | what is asked of the daemon that runs |
 //! | `commands` | what commands print, and how they exit |
+//! | `pages` | manual pages and completions |
 //! | `demo` | the demo, as a program |
 
 mod bell;
@@ -29,6 +30,7 @@ mod door;
 mod life;
 mod listener;
 mod manager;
+mod pages;
 mod program;
 mod reload;
 mod site;

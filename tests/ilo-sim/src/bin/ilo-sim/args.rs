@@ -1,12 +1,15 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::ops::Deref;
 use std::path::PathBuf;
 
-use clap::{Parser, value_parser};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, ValueEnum, value_parser};
+use clap_complete::shells;
+use clap_mangen::Man;
 use http::StatusCode;
 use ilo_sim::{BasicAuth, Personality, SessionSpec, UpdateState};
 
@@ -118,6 +121,53 @@ pub(crate) struct Args {
     /// Writes each request as a line of JSON to FILE, or to standard output for -
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,
+
+    /// Writes the manual page to standard output, and ends
+    #[arg(long, exclusive = true)]
+    man: bool,
+
+    /// Writes completions for bash, zsh or fish to standard output, and ends
+    #[arg(long, value_name = "SHELL", exclusive = true, hide_possible_values = true)]
+    completions: Option<Shell>,
+}
+
+/// Shells that completions are written for.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+/// What the command line asks for.
+pub(crate) enum Asked {
+    /// Simulated iLOs.
+    World(Box<Args>),
+    /// A page or a script, made from this command line.
+    Text(Vec<u8>),
+}
+
+impl Asked {
+    /// Reads the command line of this process. Who asks for a text names no iLOs.
+    pub(crate) fn of(argv: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut command = Args::command();
+        let mut matches = command.try_get_matches_from_mut(argv)?;
+        let mut text = Vec::new();
+        if matches.get_flag("man") {
+            let source = format!("ilo-sim {}", env!("CARGO_PKG_VERSION"));
+            // A page is as old as the program. What is quite empty would leave its place to the next.
+            Man::new(command).date(" ").source(source).manual("ilo-reaper manual").render(&mut text)?;
+        } else if let Some(shell) = matches.get_one("completions") {
+            match shell {
+                Shell::Bash => clap_complete::generate(shells::Bash, &mut command, "ilo-sim", &mut text),
+                Shell::Zsh => clap_complete::generate(shells::Zsh, &mut command, "ilo-sim", &mut text),
+                Shell::Fish => clap_complete::generate(shells::Fish, &mut command, "ilo-sim", &mut text),
+            }
+        } else {
+            return Args::from_arg_matches_mut(&mut matches).map(|args| Self::World(Box::new(args)));
+        }
+        Ok(Self::Text(text))
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -235,13 +285,35 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        use clap::CommandFactory as _;
         Args::command().debug_assert();
     }
 
     fn parse(line: &str) -> Result<Args, String> {
         let always = ["ilo-sim", "--ilos", "127.0.0.1", "--accounts", "accounts.txt"];
         Args::try_parse_from(always.into_iter().chain(line.split_whitespace())).map_err(|why| why.to_string())
+    }
+
+    #[test]
+    fn texts_are_made_without_ilos_and_from_the_command_line_as_it_is() {
+        let text = |line: &str| match Asked::of(line.split(' ').map(OsString::from)) {
+            Ok(Asked::Text(text)) => String::from_utf8(text).unwrap(),
+            Ok(Asked::World(_)) => panic!("a world"),
+            Err(why) => panic!("{why}"),
+        };
+        for line in
+            ["ilo-sim --man", "ilo-sim --completions bash", "ilo-sim --completions zsh", "ilo-sim --completions fish"]
+        {
+            let text = text(line).replace("\\-", "-");
+            for arg in Args::command().get_arguments().filter_map(clap::Arg::get_long) {
+                assert!(text.contains(arg), "{line} does not know --{arg}");
+            }
+        }
+        for (line, word) in
+            [("ilo-sim --man --seed 1", "--man"), ("ilo-sim --completions csh", "csh"), ("ilo-sim", "--ilos")]
+        {
+            let why = Asked::of(line.split(' ').map(OsString::from)).err().unwrap().to_string();
+            assert!(why.contains(word), "{why}");
+        }
     }
 
     #[test]

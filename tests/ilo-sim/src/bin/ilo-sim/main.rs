@@ -12,17 +12,17 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::Parser as _;
 use ilo_sim::front::{Authority, Front, World};
 use ilo_sim::{Account, Ilo, Logged, Moment, Spec};
 use serde::Serialize;
 use tokio::net::TcpListener;
 
-use args::Args;
+use args::{Args, Asked};
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
+    let args = match Asked::of(std::env::args_os()) {
+        Ok(Asked::World(args)) => *args,
+        Ok(Asked::Text(text)) => return tell(&text),
         Err(error) => return explain(&error),
     };
     let outcome = tokio::runtime::Builder::new_current_thread()
@@ -67,6 +67,16 @@ fn explain(error: &clap::Error) -> ExitCode {
         complain(format_args!("cannot write the help: {error}"));
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+fn tell(text: &[u8]) -> ExitCode {
+    match io::stdout().write_all(text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(format_args!("cannot write to standard output: {error}"));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 fn complain(message: impl fmt::Display) {
@@ -222,7 +232,7 @@ mod tests {
             --kind-limit REST=2 --rest-tag Odd --basic-auth disabled --two-factor 123 --full-status 500 \
             --wrong-password-status 400 --utc-offset 60 --managed-by https://oneview.example.net --app-account AMS \
             --update-state writing --busy-while-flashing --session SSH:alice@192.0.2.9 --seed 7";
-        let args = Args::try_parse_from(line.split_whitespace()).unwrap();
+        let Ok(Asked::World(args)) = Asked::of(line.split_whitespace().map(Into::into)) else { panic!("no world") };
         let ilos: Vec<_> = (0..3).map(|index| ilo(&args, index, args.ilos[index], &[])).collect();
         let personalities: Vec<_> = ilos.iter().map(|ilo| ilo.spec().personality).collect();
         assert_eq!(personalities, [Personality::Ilo4V255, Personality::Generic, Personality::Ilo4V255]);
