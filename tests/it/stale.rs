@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ilo_sim::SessionId;
+use ilo_sim::{SessionId, SessionSpec};
 
-use crate::harness::{World, rule, story};
+use crate::harness::{SCRIPT, World, rule, story};
 
 fn idle_rule(asked_s: u64) -> World {
     let mut world = World::of(&["r1"]);
@@ -313,6 +313,35 @@ fn a_restart_does_not_make_a_wrong_clock_right() {
         let running = world.start();
         world.pass(590).await;
         assert!(world.lives("r1", &live), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+/// An iLO gives an id again while nobody looks. Whoever has it now logged in when the iLO says so.
+#[test]
+fn an_id_that_is_given_again_while_we_are_down_is_somebody_new() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        world.policy(|policy| {
+            policy.reap = vec![rule("never-used", |asked| {
+                asked.never_used = true;
+                asked.idle = Some(Duration::from_secs(900));
+            })];
+        });
+        let id = world.leaked("r1", "alice", 10);
+        let running = world.start();
+        world.pass(120).await;
+        world.kill(running).await;
+        {
+            let (mut ilo, now) = (world.sky.ilo("r1"), world.sky.now());
+            ilo.end(&id);
+            ilo.admit_as(&id, now, SessionSpec::rest("svc-backup", SCRIPT));
+        }
+        let running = world.start();
+        world.pass(800).await;
+        assert!(world.lives("r1", &id), "{}", world.story());
+        world.pass(300).await;
+        assert!(!world.lives("r1", &id), "its times are those of this clock: {}", world.story());
         world.stop(running).await;
     });
 }
