@@ -13,9 +13,6 @@ use crate::time::Timestamp;
 /// How many of its longest gaps a session must be idle for before it may go.
 pub(super) const GAPS: u32 = 3;
 
-/// Who is not told for so long is forgotten: a table may leave one out for a few looks.
-const LINGERS: Duration = Duration::from_secs(600);
-
 /// The most sessions that are watched. An iLO that shows more, part by part, makes them up; who is not watched never stood
 /// still.
 const WATCHED_MAX: usize = 1024;
@@ -49,12 +46,15 @@ struct Watched {
 }
 
 impl Witness {
+    /// Who is not told for so long is forgotten: a table may leave one out for a few looks.
+    pub const LINGERS: Duration = Duration::from_secs(600);
+
     /// Takes one observation in. Whoever whole ones leave out for ten minutes is forgotten.
     pub fn watch(&mut self, seen: &Observation, now: Duration) {
         if seen.extent == Extent::Whole {
             self.watched.retain(|id, watched| {
                 let is_told = seen.sessions.iter().any(|session| session.id == *id);
-                is_told || now.saturating_sub(*watched.left_out.get_or_insert(now)) < LINGERS
+                is_told || now.saturating_sub(*watched.left_out.get_or_insert(now)) < Self::LINGERS
             });
             self.looked_at = seen.clock.now().or(self.looked_at);
         }
@@ -122,6 +122,11 @@ impl Witness {
             login => watched.login == login,
         };
         self.watched.get(&session.id).is_some_and(is_told)
+    }
+
+    /// Who was on lately, and may be on now though the last table left it out.
+    pub fn watched(&self) -> impl Iterator<Item = &SessionId> {
+        self.watched.keys()
     }
 
     /// The longest time between two moves of a session's access time that we saw.

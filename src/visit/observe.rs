@@ -6,9 +6,9 @@ use tokio::time::Instant;
 
 use super::clock::{self, Judgement, Readings};
 use super::{VisitError, Visitor};
-use crate::policy;
+use crate::policy::{self, Witness};
 use crate::redfish::{Collection, IloError, Member, Seen, Transport};
-use crate::session::{Extent, Observation, Own, Session};
+use crate::session::{Extent, Observation, Own, Session, SessionId};
 use crate::state::{Held, Known, State};
 use crate::time::Timestamp;
 
@@ -62,7 +62,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         if extent == Extent::Whole {
             self.learn(&judgement, &answered, now, &sessions);
         } else if judgement.jumped {
-            self.suspect(sessions.iter());
+            self.suspect(sessions.iter().map(|session| &session.id));
         } else {
             self.suspect_strangers(&sessions, now);
         }
@@ -179,13 +179,13 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             self.memory.clock_offset_s = judgement.offset_s;
         }
         self.jumped = judgement.jumped;
+        self.forget_suspects(sessions);
         if judgement.jumped {
-            self.memory.suspects = sessions.iter().map(|session| session.id.clone()).collect();
+            self.suspect_all(sessions);
             // A span that the clock will show again proves nothing.
             let here = &self.target.authority;
             self.memory.intents.retain(|intent| intent.authority != *here || date.is_some_and(|now| now > intent.to));
         } else {
-            self.memory.suspects.retain(|id| sessions.iter().any(|session| session.id == *id));
             self.suspect_strangers(sessions, date);
         }
         if let Some(now) = judgement.clock.now().or(date) {
@@ -193,17 +193,35 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         }
     }
 
+    /// A suspect that whole tables leave out for long is gone; one that comes back before is what it was.
+    fn forget_suspects(&mut self, sessions: &[Session]) {
+        let (now, left_out) = (self.world.started.elapsed(), &mut self.notes.left_out);
+        left_out.retain(|id, _| sessions.iter().all(|session| session.id != *id));
+        self.memory.suspects.retain(|id| {
+            let is_told = sessions.iter().any(|session| session.id == *id);
+            is_told || now.saturating_sub(*left_out.entry(id.clone()).or_insert(now)) < Witness::LINGERS
+        });
+        left_out.retain(|id, _| self.memory.suspects.contains(id));
+    }
+
+    /// The clock jumped: everybody's times are of the one before, also where the table leaves somebody out just now.
+    fn suspect_all(&mut self, sessions: &[Session]) {
+        let before = std::mem::take(&mut self.memory.suspects);
+        let lately: Vec<SessionId> = self.notes.witness.watched().cloned().collect();
+        self.suspect(sessions.iter().map(|session| &session.id).chain(&before).chain(&lately));
+    }
+
     /// Times of another clock prove nothing until their session is gone.
     fn suspect_strangers(&mut self, sessions: &[Session], date: Option<Timestamp>) {
-        let strangers: Vec<&Session> =
-            sessions.iter().filter(|session| self.is_of_another_clock(session, date)).collect();
+        let strangers = sessions.iter().filter(|session| self.is_of_another_clock(session, date));
+        let strangers: Vec<&SessionId> = strangers.map(|session| &session.id).collect();
         self.suspect(strangers.into_iter());
     }
 
-    fn suspect<'a>(&mut self, sessions: impl Iterator<Item = &'a Session>) {
-        for session in sessions {
-            if self.memory.suspects.len() < SUSPECTS_MAX && !self.memory.suspects.contains(&session.id) {
-                self.memory.suspects.push(session.id.clone());
+    fn suspect<'a>(&mut self, ids: impl Iterator<Item = &'a SessionId>) {
+        for id in ids {
+            if self.memory.suspects.len() < SUSPECTS_MAX && !self.memory.suspects.contains(id) {
+                self.memory.suspects.push(id.clone());
             }
         }
     }
