@@ -13,7 +13,7 @@ use self::reload::Reloader;
 use crate::config::{self, Loaded, Mistake, Surroundings};
 use crate::control::{self, Desk};
 use crate::event::{Event, Teller, VERSION};
-use crate::fleet::{Command, First, Fleet, Pulse, STOP_DEADLINE, Start};
+use crate::fleet::{Command, Fleet, Pulse, STOP_DEADLINE, Start, Turns};
 use crate::listener::{ListenError, Listener};
 use crate::redfish::Https;
 use crate::settings::{Mode, Order, Settings};
@@ -104,7 +104,7 @@ pub fn fleet(
     settings: Arc<Settings>,
     opened: Opened,
     teller: Teller,
-    first: First,
+    turns: Turns,
     pulse: Option<Pulse>,
 ) -> (Fleet<Https, Sqlite>, StateThread) {
     // Both are told again at each start until a person resumes: else nobody knows why nothing is deleted.
@@ -126,7 +126,7 @@ pub fn fleet(
         state_path: places.state.display().to_string(),
         clock: HostClock::real(),
         teller,
-        first,
+        turns,
         pulse,
     });
     (fleet, opened.thread)
@@ -162,7 +162,7 @@ async fn live(
     let bound = metrics.bind(settings.report.listen).await?;
     let settings = Arc::new(settings);
     let (pulse, runs) = manager.pulse();
-    let (fleet, thread) = fleet(places, Arc::clone(&settings), opened, Arc::clone(teller), First::Spread, Some(pulse));
+    let (fleet, thread) = fleet(places, Arc::clone(&settings), opened, Arc::clone(teller), Turns::Own, Some(pulse));
     let (reloads, mut asked) = mpsc::channel(1);
     let force = fleet.force();
     let clock = HostClock::real();

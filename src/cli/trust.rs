@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::args::Trust as Asked;
-use super::visits::chosen;
 use super::{Failure, complain, say};
-use crate::config::KnownIlos;
+use crate::config::{self, KnownIlos};
 use crate::daemon::{self, Places, StartError};
 use crate::redfish::{ExchangeError, Https, Peer, Shown};
 use crate::settings::{IloName, Settings, Target, Trust};
@@ -61,7 +60,10 @@ pub(super) fn trust(places: &Places, asked: &Asked) -> Result<(), Failure> {
 /// The iLOs that were asked for, or all that `known_ilos` is for.
 fn targets(settings: &Settings, asked: &[String]) -> Result<BTreeMap<IloName, Arc<Target>>, Failure> {
     let is_asked = |target: &Target| !asked.is_empty() || matches!(target.trust, Trust::Known(..) | Trust::Unknown);
-    let targets = chosen(settings, asked)?.into_iter().filter_map(|name| settings.targets.get(&name).cloned());
+    let targets = config::named(settings, asked)
+        .map_err(Failure::Usage)?
+        .into_iter()
+        .filter_map(|name| settings.targets.get(&name).cloned());
     let targets: BTreeMap<_, _> =
         (targets.filter(|target| is_asked(target))).map(|target| (target.name.clone(), target)).collect();
     if targets.is_empty() {

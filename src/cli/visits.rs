@@ -1,89 +1,92 @@
-//! `sweep` and `list`: one round over the fleet, as a table or one JSON document.
+//! `sweep` and `list`: one round over the fleet, as a table or one JSON document. The daemon that runs makes it, with its
+//! sessions and its state; without one the round is made here.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
 
 use super::args::{List, Sweep};
 use super::{Failure, complain, say};
+use crate::config;
+use crate::control::{self, Failed, path};
 use crate::daemon::{self, Places};
 use crate::event::{Event, Priority, Tell};
-use crate::fleet::{First, Round};
-use crate::policy::{Judged, Verdict};
-use crate::report::{sentence, table};
-use crate::settings::{IloName, Mode, Settings, Target, Trust};
+use crate::fleet::{Asked, Command, Turns};
+use crate::report::{sentence, table, visits_json};
 use crate::signals;
-use crate::visit::{Fate, Visit, VisitError};
+use crate::visit::MayEnd;
 
 pub(super) fn sweep(places: &Places, sweep: &Sweep) -> Result<(), Failure> {
-    round(places, &sweep.list, |target| {
-        if sweep.enforce {
-            target.mode = Mode::Enforce;
-        }
-    })
+    round(places, &sweep.list, if sweep.enforce { MayEnd::InAnyMode } else { MayEnd::InMode })
 }
 
 pub(super) fn list(places: &Places, list: &List) -> Result<(), Failure> {
-    round(places, list, |target| target.mode = Mode::Observe)
+    round(places, list, MayEnd::No)
 }
 
-fn round(places: &Places, list: &List, change: impl Fn(&mut Target)) -> Result<(), Failure> {
-    let mut settings = daemon::load(places)?.settings;
-    let names = chosen(&settings, &list.ilos)?;
-    for target in settings.targets.values_mut() {
-        let mut changed = Target::clone(target);
-        change(&mut changed);
-        *target = Arc::new(changed);
+fn round(places: &Places, list: &List, may_end: MayEnd) -> Result<(), Failure> {
+    let asked = json!({ "ilos": list.ilos, "end": word(may_end) });
+    let (seen, cut) = match daemon::runtime()?.block_on(control::ask(&places.control, path::VISITS, Some(asked))) {
+        Err(Failed::NoDaemon(..)) => (alone(places, &list.ilos, may_end)?, "by a signal"),
+        seen => (seen?, "when the daemon did, or took them out,"),
+    };
+    let ilos = seen["ilos"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if list.json {
+        say(&seen)?;
+    } else {
+        print(ilos)?;
     }
+    let asked = seen["asked"].as_u64().unwrap_or_default();
+    let left = asked.saturating_sub(ilos.len().try_into().unwrap_or(u64::MAX));
+    if left > 0 {
+        return Err(Failure::Plain(format!("stopped {cut} before {left} of {asked} iLOs were visited")));
+    }
+    if ilos.iter().any(|ilo| !ilo["error"].is_null()) { Err(Failure::Told) } else { Ok(()) }
+}
+
+/// As the daemon is told.
+const fn word(may_end: MayEnd) -> &'static str {
+    match may_end {
+        MayEnd::No | MayEnd::Forbidden => "nobody",
+        MayEnd::InMode => "in_mode",
+        MayEnd::InAnyMode => "in_any_mode",
+    }
+}
+
+/// The round without a daemon.
+fn alone(places: &Places, asked: &[String], may_end: MayEnd) -> Result<Value, Failure> {
+    let settings = daemon::load(places)?.settings;
+    let ilos = config::named(&settings, asked).map_err(Failure::Usage)?;
     let listening = signals::listen()?;
     let opened = daemon::open(places)?;
-    let (groups, asked) = (settings.targets.clone(), names.len());
+    let (targets, count) = (settings.targets.clone(), ilos.len());
     let (round, thread) = daemon::runtime()?.block_on(async {
         let (fleet, thread) =
-            daemon::fleet(places, Arc::new(settings), opened, Arc::new(Complaints), First::AtOnce, None);
-        (fleet.round(names, listening.stop()).await, thread)
+            daemon::fleet(places, Arc::new(settings), opened, Arc::new(Complaints), Turns::Asked, None);
+        let ((commands, receiver), (answer, seen)) = (mpsc::channel(2), oneshot::channel());
+        let running = tokio::spawn(fleet.run(receiver));
+        let told = async {
+            // Where the loop is gone, so is whoever answers.
+            let _gone = commands.send(Command::Visit(Asked { ilos, may_end }, answer)).await;
+            let mut seen = seen;
+            tokio::select! {
+                seen = &mut seen => seen,
+                () = listening.stop() => {
+                    let _gone = commands.send(Command::Drain).await;
+                    seen.await
+                }
+            }
+        };
+        let round = told.await;
+        drop(commands);
+        (running.await.map(|()| round), thread)
     });
     thread.wait();
-    if list.json {
-        let ilos: Vec<Value> = round.iter().map(|(name, result)| document(name, &groups[name], result)).collect();
-        say(&json!({ "v": 1, "ilos": ilos }))?;
-    } else {
-        print(&round, &groups)?;
-    }
-    if round.len() < asked {
-        let left = asked - round.len();
-        return Err(Failure::Plain(format!("stopped by a signal before {left} of {asked} iLOs were visited")));
-    }
-    if round.values().any(|result| !matches!(result, Ok(Visit { cut_short: None, .. }))) {
-        return Err(Failure::Told);
-    }
-    Ok(())
-}
-
-/// The iLOs that were asked for, or all.
-pub(super) fn chosen(settings: &Settings, asked: &[String]) -> Result<BTreeSet<IloName>, Failure> {
-    if asked.is_empty() {
-        return Ok(settings.targets.keys().cloned().collect());
-    }
-    let known = |name: &String| {
-        let name = IloName::new(name);
-        settings.targets.contains_key(&name).then_some(name)
-    };
-    asked.iter().map(|name| known(name).ok_or_else(|| Failure::Usage(unknown(settings, name)))).collect()
-}
-
-fn unknown(settings: &Settings, name: &str) -> String {
-    let nearest = settings
-        .targets
-        .keys()
-        .max_by(|one, other| strsim::jaro(one.as_str(), name).total_cmp(&strsim::jaro(other.as_str(), name)));
-    let name = crate::session::clean(name, 256);
-    nearest.map_or_else(
-        || format!("there is no iLO '{name}' in the configuration"),
-        |nearest| format!("there is no iLO '{name}' in the configuration; did you mean '{nearest}'?"),
-    )
+    let broken = |why: &dyn std::fmt::Display| Failure::Plain(format!("the round broke: {why}; this is a bug"));
+    let round = round.map_err(|why| broken(&why))?.map_err(|why| broken(&why))?;
+    Ok(visits_json(&round, &targets, count))
 }
 
 /// What a person at the terminal must know beside the table.
@@ -99,16 +102,20 @@ impl Tell for Complaints {
     }
 }
 
-fn print(round: &Round, targets: &BTreeMap<IloName, Arc<Target>>) -> Result<(), Failure> {
+fn print(ilos: &[Value]) -> Result<(), Failure> {
     const HEADERS: [&str; 9] = ["ILO", "SESSION", "OWNER", "ORIGIN", "KIND", "AGE", "IDLE", "VERDICT", "WHY"];
     let mut rows = Vec::new();
-    for (name, result) in round {
-        match result {
-            Ok(visit) => rows.extend(visit.plan.judged.iter().map(|judged| row(name, visit, judged))),
-            Err(error) => complain(format_args!("cannot visit {name}: {error}{}", way_out(error, &targets[name]))),
-        }
-        if let Ok(Visit { cut_short: Some(error), .. }) = result {
-            complain(format_args!("the visit to {name} ended early: {error}"));
+    for ilo in ilos {
+        let name = text(&ilo["ilo"]);
+        let sessions = ilo["sessions"].as_array();
+        rows.extend(sessions.into_iter().flatten().map(|session| row(name, session)));
+        if let Some(error) = ilo["error"].as_str() {
+            let remedy = ilo["remedy"].as_str().map_or_else(String::new, |remedy| format!("; {remedy}"));
+            if sessions.is_none() {
+                complain(format_args!("cannot visit {name}: {error}{remedy}"));
+            } else {
+                complain(format_args!("the visit to {name} ended early: {error}{remedy}"));
+            }
         }
     }
     if rows.is_empty() {
@@ -118,104 +125,18 @@ fn print(round: &Round, targets: &BTreeMap<IloName, Arc<Target>>) -> Result<(), 
     say(text.trim_end())
 }
 
-fn row(name: &IloName, visit: &Visit, judged: &Judged) -> Vec<String> {
-    let session = &judged.session;
-    let unknown = || String::from("?");
-    let span = |time: Option<Duration>| time.map_or_else(unknown, |time| humantime::format_duration(time).to_string());
-    let (verdict, why) = outcome(visit, judged);
-    vec![
-        name.to_string(),
-        session.id.to_string(),
-        session.owner.as_ref().map_or_else(unknown, ToString::to_string),
-        session.origin.map_or_else(unknown, |origin| origin.to_string()),
-        session.kind.to_string(),
-        span(judged.age),
-        span(judged.idle),
-        verdict.to_owned(),
-        why,
-    ]
-}
-
-/// What was decided and done, in one word, and why.
-fn outcome(visit: &Visit, judged: &Judged) -> (&'static str, String) {
-    let Verdict::Reap(reason) = &judged.verdict else { return ("keep", judged.verdict.to_string()) };
-    let fate = visit.fates.iter().find(|(case, _)| case.session.id == judged.session.id).map(|(_, fate)| fate);
-    let held_back = visit.held_back.iter().find(|held_back| held_back.case.session.id == judged.session.id);
-    match (fate, held_back) {
-        (Some(Fate::Gone(_)), _) => ("reaped", reason.to_string()),
-        (Some(Fate::Spared(why)), _) => ("spared", why.to_string()),
-        (Some(Fate::Forbidden), _) => {
-            ("failed", String::from("our account lacks the privilege Administer User Accounts"))
-        }
-        (Some(Fate::Refused(status, message)), _) => (
-            "failed",
-            format!("refused with {status} {}", message.as_deref().unwrap_or_default()).trim_end().to_owned(),
-        ),
-        (Some(Fate::Unknown(why)), _) => ("unknown", why.clone()),
-        (None, Some(held_back)) if visit.mode == Mode::Enforce => {
-            ("held back", format!("caps.{}: {reason}", held_back.cap.name()))
-        }
-        (None, _) => ("would reap", reason.to_string()),
-    }
-}
-
-fn way_out(error: &VisitError, target: &Target) -> String {
-    let way = match (error, &target.trust) {
-        (VisitError::Denied(_), _) => "check `username` and the password, and that the account may log in",
-        (VisitError::CertificateChanged(..), Trust::Known(_, since)) => {
-            let since = since.map_or_else(String::new, |since| format!(", which known_ilos has since {since}"));
-            return format!(
-                "{since}; if it was changed on purpose, compare it and run `ilo-reaper trust {} --write`",
-                target.name
-            );
-        }
-        (VisitError::CertificateChanged(..), _) => {
-            "if it was changed on purpose, write the new one into `tls: { pin }`"
-        }
-        (VisitError::Duplicate(_), _) => "take one of the two names out of the configuration",
-        (VisitError::TableFull(_), _) => "end a session at its web page, or wait for one to time out",
-        (VisitError::NoLoginNow, _) => "another iLO just rejected it, see above",
-        _ => return String::new(),
+fn row(name: &str, session: &Value) -> Vec<String> {
+    let span = |key: &str| {
+        let seconds = session[key].as_u64().map(Duration::from_secs);
+        seconds.map_or_else(|| String::from("?"), |seconds| humantime::format_duration(seconds).to_string())
     };
-    format!("; {way}")
+    let of = |key: &str| text(&session[key]).to_owned();
+    let who = ["session", "owner", "origin", "kind"].map(of);
+    let verdict = ["outcome", "why"].map(of);
+    [name.to_owned()].into_iter().chain(who).chain([span("age_s"), span("idle_s")]).chain(verdict).collect()
 }
 
-fn document(name: &IloName, target: &Target, result: &Result<Visit, VisitError>) -> Value {
-    let error = match result {
-        Ok(visit) => visit.cut_short.as_ref(),
-        Err(error) => Some(error),
-    };
-    let visit = result.as_ref().ok();
-    let sessions = visit.map(|visit| visit.plan.judged.iter().map(|judged| entry(visit, judged)).collect::<Vec<_>>());
-    json!({
-        "ilo": name.as_str(),
-        "group": target.group,
-        "mode": target.mode.to_string(),
-        "error": error.map(ToString::to_string),
-        "used": visit.map(|visit| visit.plan.table.used),
-        "limit": visit.and_then(|visit| visit.plan.table.limit),
-        "sessions": sessions,
-    })
-}
-
-fn entry(visit: &Visit, judged: &Judged) -> Value {
-    let session = &judged.session;
-    let (outcome, why) = outcome(visit, judged);
-    let (killable, rule) = match &judged.verdict {
-        Verdict::Reap(reason) => (true, Some(reason.rule.as_str())),
-        Verdict::Keep(_) => (false, None),
-    };
-    json!({
-        "session": session.id.to_string(),
-        "owner": session.owner.as_ref().map(ToString::to_string),
-        "origin": session.origin.map(|origin| origin.to_string()),
-        "kind": session.kind.to_string(),
-        "user_type": session.user_type.to_string(),
-        "age_s": judged.age.map(|age| age.as_secs()),
-        "idle_s": judged.idle.map(|idle| idle.as_secs()),
-        "killable": killable,
-        "rule": rule,
-        "outcome": outcome,
-        "why": why,
-    })
+/// A text of the document; a question mark where there is none.
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("?")
 }

@@ -45,6 +45,7 @@ pub use known_ilos::KnownIlos;
 pub use mistake::{Mistake, Warning};
 pub use rules::{account_pattern, built_in_policy};
 pub use values::parse_duration;
+pub use words::named;
 
 use at::{At, Fields, Notes, Source};
 use entries::Known;

@@ -1,5 +1,10 @@
 //! Words in mistakes: what was expected, and what was probably meant.
 
+use std::collections::BTreeSet;
+
+use crate::session::clean;
+use crate::settings::{IloName, Settings};
+
 /// Words longer than this are not compared: nobody misspells them by a letter.
 const COMPARED_MAX: usize = 64;
 /// Names that a warning tells.
@@ -14,6 +19,25 @@ pub(super) fn nearest<'a>(wrong: &str, valid: &[&'a str]) -> Option<&'a str> {
     let letters_off = |word: &str| strsim::damerau_levenshtein(&wrong, &word.replace('-', "_"));
     let near = valid.iter().map(|word| (letters_off(word), *word)).min()?;
     (near.0 <= 1.max(wrong.chars().count() / 3)).then_some(near.1)
+}
+
+/// The iLOs of the configuration that somebody asks for by name, or all where none is named; else what is wrong with one.
+pub fn named(settings: &Settings, asked: &[String]) -> Result<BTreeSet<IloName>, String> {
+    if asked.is_empty() {
+        return Ok(settings.targets.keys().cloned().collect());
+    }
+    let known = |name: &String| {
+        let ilo = IloName::new(name);
+        if settings.targets.contains_key(&ilo) { Ok(ilo) } else { Err(unknown(settings, name)) }
+    };
+    asked.iter().map(known).collect()
+}
+
+fn unknown(settings: &Settings, name: &str) -> String {
+    let likeness = |ilo: &IloName| strsim::jaro(ilo.as_str(), name);
+    let nearest = settings.targets.keys().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+    let hint = nearest.map_or_else(String::new, |nearest| format!("; did you mean '{nearest}'?"));
+    format!("there is no iLO '{}' in the configuration{hint}", clean(name, 256))
 }
 
 /// The valid words, and the one that was probably meant: `` one of `a`, `b`, `c`; did you mean `a`? ``.

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
@@ -14,10 +13,10 @@ use serde_json::Value;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-/// The longest answer. That of a fleet of 10,000 iLOs has a few megabytes.
-const ANSWER_BYTES_MAX: usize = 64 << 20;
-/// The longest that an answer is waited for: a reload of large lists from a slow disk, a state that is slow.
-const PATIENCE: Duration = Duration::from_secs(120);
+use super::PATIENCE;
+
+/// The longest answer. A fleet of 10,000 iLOs with all its sessions has some tens of megabytes.
+const ANSWER_BYTES_MAX: usize = 256 << 20;
 
 /// Why the daemon did not do what it was asked.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,11 +12,11 @@ use tokio::net::UnixListener;
 use tokio::net::unix::UCred;
 use tokio::sync::{mpsc, oneshot};
 
-use super::path;
-use super::wishes::{Around, Pause, Protect, Unprotect};
+use super::wishes::{Around, Pause, Protect, Unprotect, Visits};
+use super::{PATIENCE, path};
 use crate::config::Mistake;
-use crate::fleet::{Command, Denied, Force, Granted, Wish};
-use crate::report::{status_json, status_lines};
+use crate::fleet::{Asked, Command, Denied, Force, Granted, Wish};
+use crate::report::{status_json, status_lines, visits_json};
 use crate::serve::{self, Bounds};
 use crate::settings::{Order, Shield};
 use crate::time::{HostClock, Timestamp};
@@ -53,12 +53,13 @@ pub struct Desk {
     pub uid: u32,
 }
 
-/// Few people ask at once. An answer may wait for a DELETE under way, for a slow disk, for large lists that are read.
+/// Few people ask at once. An answer may wait for a DELETE under way, for a slow disk, for large lists that are read; and
+/// that of a round of visits for thousands of iLOs that do not answer.
 const BOUNDS: Bounds = Bounds {
     connections: 32,
     read: Duration::from_secs(5),
     body_bytes: 64 << 10,
-    whole: Duration::from_secs(150),
+    whole: PATIENCE,
     end: Duration::from_secs(2),
 };
 
@@ -98,6 +99,9 @@ impl Desk {
             (&Method::POST, path::RELOAD) => self.reload().await,
             (&Method::POST, path::PAUSE) => self.wish(read::<Pause>(request)?.wish(around()).map_err(bad)?).await,
             (&Method::POST, path::RESUME) => self.wish(Wish::Resume(around().by)).await,
+            (&Method::POST, path::VISITS) => {
+                self.visit(read::<Visits>(request)?.asked(&in_force.settings).map_err(bad)?).await
+            }
             (&Method::POST, path::PROTECT) => self.wish(read::<Protect>(request)?.wish(around()).map_err(bad)?).await,
             (&Method::POST, path::UNPROTECT) => {
                 self.wish(Wish::Unprotect(read::<Unprotect>(request)?.id, around().by)).await
@@ -120,8 +124,16 @@ impl Desk {
             status["protections"] = orders["protections"].clone();
             status
         });
-        let broken = |_| refused(StatusCode::INTERNAL_SERVER_ERROR, "the status could not be rendered; this is a bug");
-        Ok((StatusCode::OK, rendered.await.map_err(broken)?))
+        Ok((StatusCode::OK, rendered.await.map_err(|_| unrendered())?))
+    }
+
+    async fn visit(&self, asked: Asked) -> Result<Told, Told> {
+        let ((answer, seen), count) = (oneshot::channel(), asked.ilos.len());
+        self.commands.send(Command::Visit(asked, answer)).await.map_err(|_| stopping())?;
+        let seen = seen.await.map_err(|_| stopping())?;
+        let in_force = self.force.now();
+        let rendered = tokio::task::spawn_blocking(move || visits_json(&seen, &in_force.settings.targets, count));
+        Ok((StatusCode::OK, rendered.await.map_err(|_| unrendered())?))
     }
 
     async fn reload(&self) -> Result<Told, Told> {
@@ -197,6 +209,10 @@ fn time(time: Timestamp) -> String {
 fn read<T: DeserializeOwned>(request: &Request<Bytes>) -> Result<T, Told> {
     let wrong = |error: serde_json::Error| refused(StatusCode::BAD_REQUEST, &format!("the question is wrong: {error}"));
     serde_json::from_slice(request.body()).map_err(wrong)
+}
+
+fn unrendered() -> Told {
+    refused(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be rendered; this is a bug of ilo-reaper")
 }
 
 fn stopping() -> Told {

@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::config;
-use crate::fleet::Wish;
+use crate::fleet::{Asked, Wish};
 use crate::session::{FOREIGN_TEXT_MAX, SessionId, clean};
 use crate::settings::{Conditions, IloName, Order, Protection, Settings, Shield};
 use crate::time::Timestamp;
+use crate::visit::MayEnd;
 
 /// Nothing is ordered for longer: a hundred years.
 const SPAN_MAX: Duration = Duration::from_secs(100 * 366 * 86_400);
@@ -40,6 +41,23 @@ pub(super) struct Protect {
 #[serde(deny_unknown_fields)]
 pub(super) struct Unprotect {
     pub(super) id: String,
+}
+
+/// A round of visits.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Visits {
+    ilos: Vec<String>,
+    end: End,
+}
+
+/// Whose sessions may be ended there.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum End {
+    Nobody,
+    InMode,
+    InAnyMode,
 }
 
 /// What is known where a wish is read: who has it, the host's clock, the configuration in force.
@@ -91,6 +109,17 @@ impl Protect {
             session: session.transpose()?,
             order,
         })))
+    }
+}
+
+impl Visits {
+    pub(super) fn asked(&self, settings: &Settings) -> Result<Asked, String> {
+        let may_end = match self.end {
+            End::Nobody => MayEnd::No,
+            End::InMode => MayEnd::InMode,
+            End::InAnyMode => MayEnd::InAnyMode,
+        };
+        Ok(Asked { ilos: config::named(settings, &self.ilos)?, may_end })
     }
 }
 

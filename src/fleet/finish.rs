@@ -19,7 +19,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 let flown = self.flying.remove(&task).map(|flight| flight.target);
                 match (finished, flown) {
                     (Finished::Visit(mut visited), Some(target)) => {
-                        self.finish(&target, &mut visited);
+                        let outcome = self.finish(&target, &mut visited);
+                        self.saw_asked(&target.name, visited.result, outcome);
                     }
                     (Finished::LogOut(left), Some(target)) => {
                         self.tally.exchanged(&left.exchanges);
@@ -40,6 +41,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
         self.schedule.done(&target.name, Outcome::Failed(None), now);
         self.breaker.released(&target.credential, &target.name);
         self.tally.broke(&target);
+        self.saw_asked(&target.name, Err(super::broken()), Outcome::Failed(None));
         let Some(slot) = self.slots.get_mut(&target.name) else { return };
         slot.parked = true;
         let detail = crate::session::clean(&error.to_string(), 300);

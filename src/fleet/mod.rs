@@ -8,7 +8,7 @@
 //! | `orders` | the brake, and protections by hand |
 //! | [`Pulse`] | that the loop turns, told to whoever starts it again |
 //! | [`Force`] | waiting until a configuration is in force |
-//! | `round` | the same loop, once to each: what `sweep` and `list` are |
+//! | [`Round`] | a visit to each iLO that somebody asks for: what `sweep` and `list` are |
 //! | [`Schedule`] | PURE: when each iLO is visited |
 //! | [`Breaker`] | PURE: which password may be tried where |
 //! | `news`, `squeeze`, `leakers` | PURE: what is worth telling of a visit, of a full table, of who leaves orphans |
@@ -45,8 +45,8 @@ pub use breaker::{Breaker, Leave, Rejection};
 pub use force::Force;
 pub use orders::{Answer, Denied, Granted, SHIELDS_MAX, Wish};
 pub use pulse::{Beat, Pulse};
-pub use round::Round;
-pub use schedule::{First, Next, Outcome, Schedule};
+pub use round::{Asked, Round};
+pub use schedule::{Next, Outcome, Schedule, Turns};
 pub use stop::STOP_DEADLINE;
 
 use crate::event::{Failing, Reload, Summary, Survey, Teller};
@@ -56,7 +56,7 @@ use crate::session::Owner;
 use crate::settings::{IloName, Orders, Settings, Target};
 use crate::state::{Memory, State};
 use crate::time::{HostClock, Timestamp};
-use crate::visit::{self, Errand, InForce, LoggedOut, MayLogIn, Notes, Visited, World};
+use crate::visit::{self, Errand, InForce, LoggedOut, MayEnd, MayLogIn, Notes, VisitError, Visited, World};
 
 /// Commands taken in a row before visits get their turn.
 const COMMANDS_PER_TURN: usize = 8;
@@ -75,6 +75,8 @@ pub enum Command {
     Survey(oneshot::Sender<Survey>),
     /// Somebody orders something by hand, and waits for the answer.
     Wish(Wish, Answer),
+    /// Somebody wants a visit to each of these, and waits for what it saw.
+    Visit(Asked, oneshot::Sender<Round>),
     /// Stop cleanly.
     Drain,
 }
@@ -96,6 +98,8 @@ pub struct Fleet<T, S> {
     visits: JoinSet<Finished>,
     flying: BTreeMap<tokio::task::Id, Flight>,
     desk: orders::Desk,
+    /// Visits that somebody asked for, and waits for.
+    rounds: Vec<round::Going>,
     heart: pulse::Heart,
     summary: Summary,
     /// How long the good visits since the last summary took.
@@ -164,8 +168,8 @@ pub struct Start<T, S> {
     pub clock: HostClock,
     /// Where events go.
     pub teller: Teller,
-    /// When the first visits are made.
-    pub first: First,
+    /// Who gives turns.
+    pub turns: Turns,
     /// Whom to tell that the loop turns.
     pub pulse: Option<Pulse>,
 }
@@ -194,7 +198,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             world,
             in_force,
             teller: start.teller,
-            schedule: Schedule::new(&start.settings.poll, start.first),
+            schedule: Schedule::new(&start.settings.poll, start.turns),
             breaker: Breaker::default(),
             slots: BTreeMap::new(),
             waiting_to_leave: BTreeSet::new(),
@@ -203,6 +207,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             visits: JoinSet::new(),
             flying: BTreeMap::new(),
             desk: orders::Desk::default(),
+            rounds: Vec::new(),
             heart: pulse::Heart::new(start.pulse),
             summary: Summary::default(),
             took: Vec::new(),
@@ -237,6 +242,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
                         // Whoever asked may be gone.
                         Some(Command::Survey(asked)) => drop(asked.send(self.survey())),
                         Some(Command::Wish(wish, answer)) => self.wish(wish, answer),
+                        Some(Command::Visit(asked, answer)) => self.begin_round(asked, answer),
                         Some(Command::Drain) | None => return self.drain().await,
                     }
                 }
@@ -286,21 +292,26 @@ impl<T: Transport, S: State> Fleet<T, S> {
         }
     }
 
-    /// Starts a visit, unless something forbids it now; where that is the breaker, its word.
-    fn start(&mut self, name: &IloName, now: Duration) -> Option<Leave> {
+    /// Starts a visit, unless something forbids it now.
+    fn start(&mut self, name: &IloName, now: Duration) {
         let moves = self.waiting_to_move.contains_key(name);
         let ready = self.slots.get_mut(name).filter(|slot| !slot.parked && !slot.leaving && !moves);
         let Some((slot, memory)) = ready.and_then(|slot| slot.memory.clone().map(|memory| (slot, memory))) else {
             self.schedule.done(name, Outcome::Failed(None), now);
-            return None;
+            if self.slots.get(name).is_some_and(|slot| slot.parked) {
+                self.fail_asked(name, &broken());
+            }
+            return;
         };
         let has_door = memory.held.as_ref().is_some_and(|held| fits(held, &slot.target));
         if !has_door {
             match self.breaker.may_log_in(&slot.target.credential, name, now) {
                 Leave::Yes => {}
-                leave @ (Leave::AfterCanary(until) | Leave::Wait(until)) => {
+                Leave::AfterCanary(until) => return self.schedule.done(name, Outcome::Postponed(until), now),
+                Leave::Wait(until) => {
                     self.schedule.done(name, Outcome::Postponed(until), now);
-                    return Some(leave);
+                    // Another iLO that tries the password first is worth waiting for, a suspension is not.
+                    return self.fail_asked(name, &VisitError::NoLoginNow);
                 }
             }
         }
@@ -316,14 +327,16 @@ impl<T: Transport, S: State> Fleet<T, S> {
             target: Arc::clone(&target),
             memory,
             login,
-            may_end: slot.no_end_before.is_none_or(|until| until <= now),
+            may_end: match round::asked_for(&mut self.rounds, name).unwrap_or(MayEnd::InMode) {
+                MayEnd::InMode if slot.no_end_before.is_some_and(|until| now < until) => MayEnd::Forbidden,
+                may_end => may_end,
+            },
             notes: std::mem::take(&mut slot.notes),
         };
         let world = self.world.clone();
         let task = self.visits.spawn(async move { Finished::Visit(Box::new(visit::visit(&world, errand).await)) });
         let overdue = pulse::overdue(&self.settings().poll, login);
         self.flying.insert(task.id(), Flight { target, overdue });
-        None
     }
 
     /// Puts another configuration in force. Visits in flight ask it before each DELETE.
@@ -380,8 +393,14 @@ impl<T: Transport, S: State> Fleet<T, S> {
             self.slots.insert(name.clone(), slot);
         }
         self.schedule.replace(settings.targets.keys(), &settings.poll, now);
+        self.adopt_rounds(settings);
         self.leave_in_turn();
     }
+}
+
+/// What is told of an iLO whose visit broke.
+fn broken() -> VisitError {
+    VisitError::Nonsense(String::from("a visit to it broke; this is a bug of ilo-reaper, see its log"))
 }
 
 /// Whether a held session is for this account at this place.

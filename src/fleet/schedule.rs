@@ -24,16 +24,16 @@ pub struct Schedule {
     every: Duration,
     fastest: Duration,
     places: usize,
-    first: First,
+    turns: Turns,
 }
 
-/// When an iLO is visited for the first time.
+/// Who gives turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum First {
-    /// At its own place in the interval.
-    Spread,
-    /// As soon as there is a place.
-    AtOnce,
+pub enum Turns {
+    /// Each iLO has its own place in the interval; and whoever is asked for comes at once.
+    Own,
+    /// Only whoever is asked for.
+    Asked,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +73,7 @@ pub enum Outcome {
 
 impl Schedule {
     /// No iLOs yet.
-    pub fn new(poll: &Poll, first: First) -> Self {
+    pub fn new(poll: &Poll, turns: Turns) -> Self {
         Self {
             entries: BTreeMap::new(),
             healthy: BTreeSet::new(),
@@ -83,7 +83,7 @@ impl Schedule {
             every: poll.every,
             fastest: poll.fastest,
             places: poll.visits_at_once,
-            first,
+            turns,
         }
     }
 
@@ -100,15 +100,12 @@ impl Schedule {
                 entry.leaving = false;
                 continue;
             }
-            let due = match self.first {
-                First::Spread => now + self.phase(name),
-                First::AtOnce => now,
-            };
-            let entry = Entry { due, failures: 0, again: false, flying: None, leaving: false };
-            self.healthy.insert((due, name.clone()));
+            let entry = Entry { due: Duration::MAX, failures: 0, again: false, flying: None, leaving: false };
             self.entries.insert(name.clone(), entry);
+            if self.turns == Turns::Own {
+                self.queue(name, now + self.phase(name));
+            }
         }
-        self.first = First::Spread;
         // A shorter interval must not wait for the end of a longer one.
         let latest = now + self.every;
         let overdue: Vec<_> = self.healthy.iter().filter(|(due, _)| *due > latest).cloned().collect();
@@ -123,13 +120,22 @@ impl Schedule {
         let due = now + self.phase(name);
         let Some(entry) = self.entries.get_mut(name) else { return };
         entry.failures = 0;
-        if entry.flying.is_some() {
+        if entry.flying.is_some() || self.turns == Turns::Asked {
             return;
         }
         let old = (entry.due, name.clone());
         self.healthy.remove(&old);
         self.sick.remove(&old);
         self.queue(name, old.0.min(due));
+    }
+
+    /// Somebody asks for a visit: its turn is now. One in flight is left to end, and is to be asked for again then.
+    pub fn hurry(&mut self, name: &IloName, now: Duration) {
+        let Some(entry) = self.entries.get(name).filter(|entry| entry.flying.is_none()) else { return };
+        let old = (entry.due, name.clone());
+        self.healthy.remove(&old);
+        self.sick.remove(&old);
+        self.queue(name, old.0.min(now));
     }
 
     fn remove(&mut self, name: &IloName) {
@@ -199,6 +205,10 @@ impl Schedule {
             Outcome::Again | Outcome::Postponed(_) => {}
         }
         let failures = entry.failures;
+        if self.turns == Turns::Asked && !matches!(outcome, Outcome::Again | Outcome::Postponed(_)) {
+            entry.due = Duration::MAX;
+            return;
+        }
         let due = match outcome {
             Outcome::Good(None) => self.next_turn(name, now),
             Outcome::Good(Some(within)) => self.next_turn(name, now).min(now + within.max(self.fastest)),
@@ -212,7 +222,10 @@ impl Schedule {
 
     /// iLOs whose visit is overdue by more than an interval.
     pub fn late(&self, now: Duration) -> usize {
-        self.entries.values().filter(|entry| entry.flying.is_none() && entry.due + self.every < now).count()
+        self.entries
+            .values()
+            .filter(|entry| entry.flying.is_none() && entry.due.saturating_add(self.every) < now)
+            .count()
     }
 
     fn queue(&mut self, name: &IloName, due: Duration) {
@@ -272,7 +285,7 @@ mod tests {
 
     fn schedule(names: &[IloName], places: usize) -> Schedule {
         let poll = Poll { visits_at_once: places, ..Poll::default() };
-        let mut schedule = Schedule::new(&poll, First::Spread);
+        let mut schedule = Schedule::new(&poll, Turns::Own);
         schedule.replace(names.iter(), &poll, Duration::ZERO);
         schedule
     }
@@ -404,6 +417,51 @@ mod tests {
             let gap_s = until.saturating_sub(now).as_secs();
             assert!((least_s..=most_s).contains(&gap_s), "{gap_s}");
         }
+    }
+
+    #[test]
+    fn who_is_asked_for_comes_at_once_and_keeps_its_turn_and_its_place_of_the_sick() {
+        let names = names(8);
+        let mut schedule = schedule(&names, 8);
+        run(&mut schedule, Duration::from_secs(60), |name| {
+            if *name == names[3] { Outcome::Failed(None) } else { Outcome::Good(None) }
+        });
+        let now = Duration::from_millis(60_001);
+        while let Next::Due(name) = schedule.next(now) {
+            schedule.done(&name, Outcome::Good(None), now);
+        }
+        let turn = schedule.entries[&names[2]].due;
+        for name in &names[2..4] {
+            schedule.hurry(name, now);
+        }
+        assert_eq!(schedule.next(now), Next::Due(names[2].clone()), "the healthy first");
+        assert_eq!(schedule.next(now), Next::Due(names[3].clone()));
+        assert_eq!(schedule.sick_in_flight, 1);
+        schedule.hurry(&names[2], now);
+        assert!(matches!(schedule.next(now), Next::Wait(_)), "one in flight is not made twice");
+        schedule.done(&names[2], Outcome::Good(None), now);
+        let next = schedule.entries[&names[2]].due;
+        assert_eq!(next.as_millis() % 60_000, turn.as_millis() % 60_000);
+    }
+
+    #[test]
+    fn where_turns_are_asked_for_nobody_else_has_one() {
+        let names = names(3);
+        let poll = Poll { visits_at_once: 8, ..Poll::default() };
+        let mut schedule = Schedule::new(&poll, Turns::Asked);
+        schedule.replace(names.iter(), &poll, Duration::ZERO);
+        let hour = Duration::from_secs(3600);
+        assert_eq!((schedule.next(hour), schedule.late(hour)), (Next::Wait(None), 0));
+        for outcome in [Outcome::Good(None), Outcome::Failed(None), Outcome::InLine] {
+            schedule.hurry(&names[1], hour);
+            assert_eq!(schedule.next(hour), Next::Due(names[1].clone()));
+            schedule.done(&names[1], outcome, hour);
+            assert_eq!(schedule.next(24 * hour), Next::Wait(None), "{outcome:?}");
+        }
+        schedule.hurry(&names[1], hour);
+        assert_eq!(schedule.next(hour), Next::Due(names[1].clone()));
+        schedule.done(&names[1], Outcome::Again, hour);
+        assert_eq!(schedule.next(hour), Next::Due(names[1].clone()), "once more, where a session of ours was lost");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{Finished, Fleet, Flight, pulse};
 use crate::redfish::Transport;
 use crate::settings::{IloName, OnStop, Target};
 use crate::state::{Memory, State};
-use crate::visit::{self, Errand, InForce, MayLogIn, Notes};
+use crate::visit::{self, Errand, InForce, MayEnd, MayLogIn, Notes};
 
 /// How long a clean stop may take.
 pub const STOP_DEADLINE: Duration = Duration::from_secs(40);
@@ -75,7 +75,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
 
     fn spawn_log_out(&mut self, target: Arc<Target>, memory: Memory) {
         let (world, flown) = (self.world.clone(), Arc::clone(&target));
-        let errand = Errand { target, memory, login: MayLogIn::No, may_end: false, notes: Notes::default() };
+        let errand = Errand { target, memory, login: MayLogIn::No, may_end: MayEnd::No, notes: Notes::default() };
         let task = self.visits.spawn(async move { Finished::LogOut(Box::new(visit::log_out(&world, errand).await)) });
         let overdue = pulse::overdue(&self.settings().poll, MayLogIn::No);
         self.flying.insert(task.id(), Flight { target: flown, overdue });
@@ -83,6 +83,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
 
     /// Ends in order. What is not done by the deadline stays recorded in the state for the next start.
     pub(super) async fn drain(mut self) {
+        self.cut_rounds();
         self.end().await;
         for event in self.bundle.rest() {
             self.teller.tell(event);

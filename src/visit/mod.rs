@@ -87,8 +87,8 @@ pub struct Errand {
     pub memory: Memory,
     /// Whether a login may be sent, if one is needed.
     pub login: MayLogIn,
-    /// Whether others' sessions may be ended: not where the iLO said lately that our account may not.
-    pub may_end: bool,
+    /// Whether others' sessions may be ended.
+    pub may_end: MayEnd,
     /// What is known of it until this run ends.
     pub notes: Notes,
 }
@@ -120,6 +120,19 @@ pub enum MayLogIn {
     InTime,
     /// Yes, and the visit gets that time: it is on a place of the sick, and keeps nobody waiting.
     Patiently,
+}
+
+/// Whether others' sessions may be ended, as far as the configuration and the orders in force let them go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MayEnd {
+    /// Not now: a person only looks.
+    No,
+    /// No: the iLO said lately that our account may not.
+    Forbidden,
+    /// In mode `enforce`.
+    InMode,
+    /// In any mode: a person says so for this visit. Whatever else forbids it goes on doing so.
+    InAnyMode,
 }
 
 /// What a visit comes back with.
@@ -188,7 +201,7 @@ impl InForce {
     }
 
     /// The right to end sessions on `target`, if that is what is in force; else why not.
-    fn arm(&self, target: &Target, host_now: Timestamp) -> Result<Armed, String> {
+    fn arm(&self, target: &Target, may_end: MayEnd, host_now: Timestamp) -> Result<Armed, String> {
         let moved = || String::from("the configuration names another iLO or account there now");
         let now = self.settings.targets.get(&target.name).ok_or_else(moved)?;
         let account = |target: &Target| Owner::new(&target.credential.username);
@@ -199,7 +212,8 @@ impl InForce {
         if let Some(why) = self.brake(host_now) {
             return Err(why);
         }
-        if now.mode == Mode::Enforce { Ok(Armed(())) } else { Err(String::from(ONLY_OBSERVED)) }
+        let is_meant = now.mode == Mode::Enforce || may_end == MayEnd::InAnyMode;
+        if is_meant { Ok(Armed(())) } else { Err(String::from(ONLY_OBSERVED)) }
     }
 }
 
@@ -214,6 +228,7 @@ struct Visitor<'a, T, S> {
     /// The login that was made in this visit.
     fresh: Option<Intent>,
     may_log_in: MayLogIn,
+    may_end: MayEnd,
     login: Option<LoginOutcome>,
     strays: Vec<(SessionId, String)>,
     unwritable: Option<Unwritable>,
@@ -227,9 +242,8 @@ struct Visitor<'a, T, S> {
 /// Visits one iLO.
 pub async fn visit<T: Transport, S: State>(world: &World<T, S>, errand: Errand) -> Visited {
     let began = Instant::now();
-    let may_end = errand.may_end;
     let mut visitor = Visitor::new(world, errand, began);
-    let result = visitor.poll(may_end).await;
+    let result = visitor.poll().await;
     visitor.save().await;
     visitor.back(result, began)
 }
@@ -256,6 +270,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
             memory: errand.memory,
             fresh: None,
             may_log_in: errand.login,
+            may_end: errand.may_end,
             login: None,
             strays: Vec::new(),
             unwritable: None,
@@ -267,14 +282,14 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
         }
     }
 
-    async fn poll(&mut self, may_end: bool) -> Result<Visit, VisitError> {
+    async fn poll(&mut self) -> Result<Visit, VisitError> {
         if self.memory.place.as_ref() != Some(&self.target.authority) {
             self.memory.move_to(&self.target.authority);
             self.notes = Notes::default();
         }
         let seen = self.observe().await?;
         let plan = self.plan(&seen);
-        Ok(self.reap(seen, plan, may_end).await)
+        Ok(self.reap(seen, plan).await)
     }
 
     fn plan(&self, seen: &Observation) -> Plan {

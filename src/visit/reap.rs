@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Armed, Fate, Stay, Visit, VisitError, Visitor};
+use super::{Armed, Fate, MayEnd, Stay, Visit, VisitError, Visitor};
 use crate::event::Gone;
 use crate::policy::{Cap, Doomed, HeldBack, Plan};
 use crate::redfish::{Ended, Flashing, Transport};
@@ -43,13 +43,14 @@ enum Next {
 
 impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// Carries the plan out, where that is what is in force.
-    pub(super) async fn reap(&mut self, seen: Observation, plan: Plan, may_end: bool) -> Visit {
-        let armed = self.world.in_force.borrow().arm(&self.target, self.world.clock.now());
+    pub(super) async fn reap(&mut self, seen: Observation, plan: Plan) -> Visit {
+        let armed = self.world.in_force.borrow().arm(&self.target, self.may_end, self.world.clock.now());
         let mode = if armed.is_ok() { Mode::Enforce } else { Mode::Observe };
         let because = armed.as_ref().err().cloned();
         // Where our account may not end anybody, it is not a cap that holds anybody back.
-        let held_back = if may_end { plan.held_back.clone() } else { Vec::new() };
+        let held_back = if self.may_end == MayEnd::Forbidden { Vec::new() } else { plan.held_back.clone() };
         let mut visit = Visit { held_back, seen, plan, mode, because, fates: Vec::new(), cut_short: None };
+        let may_end = matches!(self.may_end, MayEnd::InMode | MayEnd::InAnyMode);
         let (Some(armed), Some(held)) = (armed.ok().filter(|_| may_end), self.memory.held.clone()) else {
             return visit;
         };
@@ -136,7 +137,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             return Some(if used { Stay::Used } else { Stay::Changed });
         }
         let in_force = self.world.in_force.borrow().clone();
-        if let Err(why) = in_force.arm(&self.target, self.world.clock.now()) {
+        if let Err(why) = in_force.arm(&self.target, self.may_end, self.world.clock.now()) {
             return Some(Stay::NotInForce(why));
         }
         let (settings, orders) = (&in_force.settings, &in_force.orders);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use ilo_reaper::event::{Cause, Event, Tell};
-use ilo_reaper::fleet::{Beat, Command, First, Fleet, Pulse, Start};
+use ilo_reaper::fleet::{Beat, Command, Fleet, Pulse, Start, Turns};
 use ilo_reaper::redfish::{ExchangeError, Patience, Peer, Transport};
 use ilo_reaper::secret::Secret;
 use ilo_reaper::session::{Kind, UserType};
@@ -341,7 +341,7 @@ impl World {
             state_path: String::from("state"),
             clock,
             teller: Arc::new(self.ear.clone()),
-            first: First::Spread,
+            turns: Turns::Own,
             pulse: self.pulse(),
         });
         Running { commands, task: tokio::spawn(fleet.run(receiver)) }

@@ -21,6 +21,7 @@ mod process;
 mod pulse;
 mod reap;
 mod reload;
+mod round;
 mod spare;
 mod stale;
 mod survey;

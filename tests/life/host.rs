@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ilo_reaper::event::{Event, Tell};
-use ilo_reaper::fleet::{Command, First, Fleet, Start, Wish};
+use ilo_reaper::fleet::{Command, Fleet, Start, Turns, Wish};
 use ilo_reaper::settings::{Conditions, Glob, IloName, Order, Protection, Shield};
 use ilo_reaper::state::model::Model;
 use ilo_reaper::time::{HostClock, Timestamp};
@@ -73,7 +73,7 @@ impl Host {
             state_path: String::from("state"),
             clock,
             teller: Arc::new(Ear { world: self.world.clone(), life: self.life }),
-            first: First::Spread,
+            turns: Turns::Own,
             pulse: None,
         });
         self.running = Some((commands, tokio::spawn(fleet.run(receiver))));

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::select;
 use proptest::test_runner::TestCaseError;
 
 use super::*;
@@ -58,6 +57,7 @@ enum Touch {
     /// The fleet is those whose bit is set.
     Replace(u16, Poll),
     Afresh(usize),
+    Hurry(usize),
 }
 
 fn a_touch() -> impl Strategy<Value = Touch> {
@@ -65,6 +65,7 @@ fn a_touch() -> impl Strategy<Value = Touch> {
         12 => Just(Touch::Nothing),
         1 => (any::<u16>(), a_poll()).prop_map(|(members, poll)| Touch::Replace(members, poll)),
         1 => (0..12usize).prop_map(Touch::Afresh),
+        1 => (0..12usize).prop_map(Touch::Hurry),
     ]
 }
 
@@ -84,9 +85,9 @@ struct Run {
 }
 
 impl Run {
-    fn new(count: usize, poll: Poll, first: First) -> Self {
+    fn new(count: usize, poll: Poll) -> Self {
         let names: Vec<IloName> = (0..count).map(|number| IloName::new(&format!("ilo-{number}"))).collect();
-        let mut schedule = Schedule::new(&poll, first);
+        let mut schedule = Schedule::new(&poll, Turns::Own);
         schedule.replace(names.iter(), &poll, Duration::ZERO);
         let (members, now) = (names.iter().cloned().collect(), Duration::ZERO);
         let (flying, sick, again) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
@@ -110,6 +111,7 @@ impl Run {
                 self.schedule.afresh(name, self.now);
                 self.sick.remove(name);
             }
+            Touch::Hurry(number) => self.schedule.hurry(&self.names[number % self.names.len()], self.now),
         }
     }
 
@@ -213,9 +215,9 @@ fn lates() -> impl Strategy<Value = Vec<Duration>> {
 
 #[test]
 fn no_ilo_is_visited_twice_at_once_nor_more_than_there_are_places_nor_more_sick_ones_than_a_quarter() {
-    let fleet = (1..12usize, a_poll(), select(vec![First::Spread, First::AtOnce]));
-    holds(200, &(fleet, visits(), lates(), vec(a_touch(), 1..40)), |((count, poll, first), visits, lates, touches)| {
-        let mut run = Run::new(count, poll, first);
+    let fleet = (1..12usize, a_poll());
+    holds(200, &(fleet, visits(), lates(), vec(a_touch(), 1..40)), |((count, poll), visits, lates, touches)| {
+        let mut run = Run::new(count, poll);
         let mut was_full = false;
         run.make(&visits, &lates, touches, |run, _| {
             was_full |= run.flying.len() >= run.poll.visits_at_once;
@@ -257,7 +259,7 @@ fn nobody_starves_also_where_there_are_too_few_places() {
         // Each of the others may be made twice, once more at once, and so may each that is sick or healthy meanwhile.
         let round = (longest + late) * u32::try_from(2 * count).unwrap_or(u32::MAX);
         let bound = poll.every + 2 * round + late;
-        let mut run = Run::new(count, poll, First::AtOnce);
+        let mut run = Run::new(count, poll);
         let mut sick_ones = false;
         run.make(&visits, &lates, Vec::new(), |run, name| {
             let waited = run.now.saturating_sub(run.schedule.entries[name].due);
@@ -302,7 +304,7 @@ fn each_outcome_leaves_its_gap_and_who_answers_within_half_an_interval_keeps_its
     let visits = vec((an_outcome(), 0..3000u64, prop_oneof![0..3000u64, 0..120_000u64]), 1..30);
     holds(300, &(a_poll(), visits), |(poll, visits)| {
         let name = IloName::new("ilo-1.example.net");
-        let mut schedule = Schedule::new(&poll, First::Spread);
+        let mut schedule = Schedule::new(&poll, Turns::Own);
         schedule.replace([&name].into_iter(), &poll, Duration::ZERO);
         let Next::Wait(Some(mut turn)) = schedule.next(Duration::ZERO) else { return Ok(false) };
         prop_assert!(turn < poll.every);

@@ -111,9 +111,9 @@ fn list_shows_who_is_on_and_deletes_nothing() {
     assert!(row(used.as_str()).contains("keep"), "{}", ended.out);
 
     let document = json(&site.ask(&["list", "--json"]));
-    assert_eq!(keys(&document), ["ilos", "v"]);
+    assert_eq!(keys(&document), ["asked", "ilos", "v"]);
     let ilo = &document["ilos"][0];
-    assert_eq!(keys(ilo), ["error", "group", "ilo", "limit", "mode", "sessions", "used"]);
+    assert_eq!(keys(ilo), ["error", "group", "ilo", "limit", "mode", "remedy", "sessions", "used"]);
     assert_eq!((&ilo["ilo"], &ilo["group"], &ilo["error"]), (&"r1".into(), &"rack-r1".into(), &Value::Null));
     let sessions = ilo["sessions"].as_array().unwrap();
     let session = sessions.iter().find(|session| session["session"] == leaked.as_str()).unwrap();

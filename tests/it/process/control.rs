@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use serde_json::Value;
 
 use super::program::Ended;
-use super::site::{Site, rights};
+use super::site::{OURS, Site, rights};
 
 fn json(ended: &Ended) -> Value {
     serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{error} in {} {}", ended.out, ended.err))
@@ -260,4 +260,75 @@ fn nonsense_on_the_socket_is_refused_and_harms_nothing() {
     let leaked = site.leaked("r1", 1200);
     daemon.until_true("the end of the leaked", || !site.lives("r1", &leaked));
     daemon.stop();
+}
+
+/// A site in mode observe whose daemon looks once a minute: whatever happens sooner was asked for.
+fn calm(names: &[&str]) -> Site {
+    let site = Site::of(names);
+    let mut config = site.config();
+    (config.mode, config.poll) = ("observe", String::from("{ every: 1m, fastest: 1s }"));
+    site.write(&config);
+    site
+}
+
+fn outcomes(document: &Value) -> Vec<(&str, &str)> {
+    let sessions = |ilo: &'_ Value| ilo["sessions"].as_array().map(Vec::as_slice).unwrap_or_default().len();
+    let ilos = document["ilos"].as_array().unwrap();
+    assert!(ilos.iter().all(|ilo| sessions(ilo) > 0), "{document}");
+    let all = ilos.iter().flat_map(|ilo| ilo["sessions"].as_array().unwrap());
+    all.map(|session| (session["owner"].as_str().unwrap(), session["outcome"].as_str().unwrap())).collect()
+}
+
+/// The daemon's own session and state serve for it, so that a full table keeps nobody from looking.
+#[test]
+fn list_and_sweep_beside_the_daemon_go_through_it() {
+    let site = calm(&["r1", "r2"]);
+    let (first, second) = (site.leaked("r1", 1200), site.leaked("r2", 1200));
+    let daemon = site.daemon();
+    daemon.hears("daemon.ready");
+    let listed = json(&site.ask(&["list", "--json"]));
+    assert_eq!((&listed["asked"], &listed["v"]), (&2.into(), &1.into()));
+    let one = [("svc-backup", "would reap"), (OURS, "keep")];
+    assert_eq!(outcomes(&listed), [one, one].concat());
+    let table = site.ask(&["list", "r1"]);
+    assert_eq!((table.code, table.err.as_str()), (Some(0), ""));
+    assert!(table.out.contains(first.as_str()) && !table.out.contains(second.as_str()), "{}", table.out);
+
+    assert_eq!(outcomes(&json(&site.ask(&["sweep", "--json"]))), [one, one].concat());
+    assert!(site.deletes("r1").is_empty() && site.deletes("r2").is_empty());
+    assert_eq!(site.ask(&["pause", "--reason", "change 4711"]).code, Some(0));
+    assert_eq!(outcomes(&json(&site.ask(&["sweep", "--enforce", "--json"]))), [one, one].concat());
+    assert!(site.deletes("r1").is_empty() && site.deletes("r2").is_empty());
+    assert_eq!(site.ask(&["resume"]).code, Some(0));
+    let swept = json(&site.ask(&["sweep", "r1", "--enforce", "--json"]));
+    assert_eq!(outcomes(&swept), [("svc-backup", "reaped"), (OURS, "keep")]);
+    assert_eq!((site.deletes("r1"), site.deletes("r2").len()), (vec![first.to_string()], 0));
+    assert_eq!(daemon.hears("session.reaped")["session"], first.as_str());
+    assert_eq!((site.logins("r1"), site.logins("r2")), (1, 1), "one session of ours served for all");
+
+    let ended = site.ask(&["list", "r11"]);
+    assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""));
+    assert!(ended.err.contains("there is no iLO 'r11' in the configuration; did you mean 'r1'?"), "{}", ended.err);
+    daemon.stop();
+}
+
+#[test]
+fn a_list_ends_with_the_daemon_and_an_ilo_that_fails_is_told() {
+    let site = calm(&["r1", "r2"]);
+    let daemon = site.daemon();
+    daemon.hears("daemon.ready");
+    site.fault("r1", &http::Method::GET, ilo_sim::FaultKind::LoseReply);
+    let ended = site.ask(&["list"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.err);
+    assert!(ended.err.starts_with("ilo-reaper: cannot visit r1: "), "{}", ended.err);
+    assert!(ended.out.contains(OURS) && ended.out.contains("r2"), "{}", ended.out);
+
+    site.fault("r1", &http::Method::GET, ilo_sim::FaultKind::Hang);
+    let list = site.start(&["list"], &[]);
+    list.until_true("a visit that hangs", || site.faults_left("r1") == 0);
+    daemon.signal("TERM", 1);
+    let ended = list.ended();
+    assert_eq!(ended.code, Some(1), "{}", ended.err);
+    assert!(ended.err.contains("of 2 iLOs were visited"), "{}", ended.err);
+    daemon.ended();
 }

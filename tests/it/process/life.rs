@@ -60,8 +60,10 @@ fn a_killed_daemon_finds_its_session_again_and_makes_no_other() {
 fn a_second_daemon_or_sweep_on_one_state_ends_and_says_what_to_do() {
     let site = Site::of(&["r1"]);
     let daemon = site.daemon();
+    // Where its socket is elsewhere, commands do not find it.
+    let elsewhere = site.path("").display().to_string();
     for command in ["run", "sweep", "list"] {
-        let ended = site.ask(&[command]);
+        let ended = site.start(&[command], &[("RUNTIME_DIRECTORY", &elsewhere)]).ended();
         assert_eq!(ended.code, Some(1), "{command}: {}", ended.err);
         assert!(ended.err.starts_with("ilo-reaper: cannot use the state: another ilo-reaper uses"), "{}", ended.err);
         assert!(ended.err.contains("stop it, or give this one a directory of its own"), "{}", ended.err);
