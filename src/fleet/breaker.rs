@@ -44,7 +44,7 @@ struct Record {
     silent: BTreeSet<IloName>,
     /// When it was accepted lately.
     accepted: Vec<Duration>,
-    /// iLOs that accepted it once.
+    /// iLOs that accepted it once, or where a session of this account serves.
     known_by: BTreeSet<IloName>,
     /// Rejections by iLOs that accepted it before, or by the first ever tried.
     telling: Vec<(Duration, IloName)>,
@@ -83,11 +83,7 @@ impl Breaker {
     /// Whether `ilo` may be sent a login with this credential. A yes to a credential that is not known to
     /// work makes `ilo` its canary.
     pub fn may_log_in(&mut self, credential: &Credential, ilo: &IloName, now: Duration) -> Leave {
-        let fresh = || Record::of(&credential.password);
-        let record = self.credentials.entry(credential.id.clone()).or_insert_with(fresh);
-        if record.password != credential.password {
-            *record = fresh();
-        }
+        let record = self.current(credential);
         if let Some((_, until)) = record.rejected.get(ilo)
             && now < *until
         {
@@ -110,6 +106,14 @@ impl Breaker {
         }
         record.trying.insert(ilo.clone());
         Leave::Yes
+    }
+
+    /// We hold a session of this account on `ilo`, perhaps from before our start: it should know the password.
+    pub fn holds(&mut self, credential: &Credential, ilo: &IloName) {
+        let record = self.current(credential);
+        if !record.known_by.contains(ilo) {
+            record.known_by.insert(ilo.clone());
+        }
     }
 
     /// The login was accepted. Whether that ended a suspension.
@@ -165,6 +169,16 @@ impl Breaker {
     /// Credentials that no new login is made with, until one works.
     pub fn suspended(&self) -> impl Iterator<Item = &CredentialId> {
         self.credentials.iter().filter(|(_, record)| record.suspended.is_some()).map(|(id, _)| id)
+    }
+
+    /// What is known about a credential. Another password starts afresh.
+    fn current(&mut self, credential: &Credential) -> &mut Record {
+        let fresh = || Record::of(&credential.password);
+        let record = self.credentials.entry(credential.id.clone()).or_insert_with(fresh);
+        if record.password != credential.password {
+            *record = fresh();
+        }
+        record
     }
 
     /// What is known about a credential, if it still has this password: what became of an old one says nothing
@@ -315,6 +329,19 @@ mod tests {
         assert_eq!(breaker.rejected(&cred(), &ilo(3), at(630)).suspended, None);
         let suspended = breaker.rejected(&cred(), &ilo(4), at(640)).suspended;
         assert_eq!(suspended, Some((vec![ilo(2), ilo(3), ilo(4)], at(600))));
+    }
+
+    #[test]
+    fn where_a_session_serves_the_password_should_be_known() {
+        let mut breaker = Breaker::default();
+        breaker.may_log_in(&cred(), &ilo(0), at(0));
+        breaker.accepted(&cred(), &ilo(0), at(0));
+        for number in 1..4 {
+            breaker.holds(&cred(), &ilo(number));
+        }
+        let suspended = |breaker: &mut Breaker, number| breaker.rejected(&cred(), &ilo(number), at(1)).suspended;
+        assert_eq!((suspended(&mut breaker, 1), suspended(&mut breaker, 2)), (None, None));
+        assert_eq!(suspended(&mut breaker, 3), Some((vec![ilo(1), ilo(2), ilo(3)], at(600))));
     }
 
     #[test]

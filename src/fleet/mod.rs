@@ -304,7 +304,9 @@ impl<T: Transport, S: State> Fleet<T, S> {
             return;
         };
         let has_door = memory.held.as_ref().is_some_and(|held| fits(held, &slot.target));
-        if !has_door {
+        if has_door {
+            self.breaker.holds(&slot.target.credential, name);
+        } else {
             match self.breaker.may_log_in(&slot.target.credential, name, now) {
                 Leave::Yes => {}
                 Leave::AfterCanary(until) => return self.schedule.done(name, Outcome::Postponed(until), now),

@@ -43,6 +43,8 @@ struct Watched {
     longest_gap: Option<Duration>,
     /// Since when whole tables leave it out.
     left_out: Option<Duration>,
+    /// When it was first seen, its times were those of the clock.
+    was_sound: bool,
 }
 
 impl Witness {
@@ -60,7 +62,17 @@ impl Witness {
         }
         for session in &seen.sessions {
             let (login, access, before) = (session.login, session.access, self.last_look.unwrap_or(now));
-            let new = || Watched { login, access, since: now, before, seen_at: now, longest_gap: None, left_out: None };
+            let sound = seen.clock.now().is_some() && !seen.suspects.contains(&session.id);
+            let new = || Watched {
+                login,
+                access,
+                since: now,
+                before,
+                seen_at: now,
+                longest_gap: None,
+                left_out: None,
+                was_sound: sound,
+            };
             if self.watched.len() >= WATCHED_MAX && !self.watched.contains_key(&session.id) {
                 continue;
             }
@@ -86,7 +98,6 @@ impl Witness {
             // There may have been more accesses between these two, so the iLO's reading is no shorter than any
             // gap in between. Where its clock proves nothing, ours must do, from the look before; but a pause may have
             // begun before we first looked, and whatever the iLO's clock makes of that in reason can only delay.
-            let sound = seen.clock.now().is_some() && !seen.suspects.contains(&session.id);
             let theirs = session.access.zip(watched.access).and_then(|(access, before)| access.since(before));
             let ours = now.saturating_sub(watched.before);
             let gap = match theirs {
@@ -115,11 +126,13 @@ impl Witness {
         self.looked_at
     }
 
-    /// Whether a session was there then, and it was told how old that one is.
+    /// Whether a session was there then, and it was told how old that one is. Where its login was not told, a sound
+    /// access does: whoever logged in before that is the same.
     pub fn knows(&self, session: &Session) -> bool {
-        let is_told = |watched: &Watched| match session.login {
-            None => watched.login.is_some() || watched.access.is_some(),
-            login => watched.login == login,
+        let is_told = |watched: &Watched| match (session.login, watched.login) {
+            (None, login) => login.is_some() || watched.access.is_some(),
+            (Some(login), None) => watched.was_sound && watched.access.is_some_and(|access| login <= access),
+            (login, before) => login == before,
         };
         self.watched.get(&session.id).is_some_and(is_told)
     }

@@ -105,6 +105,8 @@ pub struct Notes {
     host_zero_s: Option<i64>,
     /// The iLO's date at the last look, sound or not, whole or not.
     date: Option<Timestamp>,
+    /// Its clock less the host's at the last look, whole or not.
+    offset_s: Option<i64>,
     /// Since when whole tables leave out a suspect.
     left_out: BTreeMap<SessionId, Duration>,
     /// Proofs of our own sessions that mean nobody any more.

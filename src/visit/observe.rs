@@ -58,6 +58,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         }
         let judgement = self.judge(now, &answered, own.as_ref(), &sessions);
         let clock = judgement.clock.clone();
+        self.forget_intents(&judgement, now);
         // A part of the table does not tell who was there when the clock jumped, nor who is gone.
         if extent == Extent::Whole {
             self.learn(&judgement, &answered, now, &sessions);
@@ -182,15 +183,24 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         self.forget_suspects(sessions);
         if judgement.jumped {
             self.suspect_all(sessions);
-            // A span that the clock will show again proves nothing.
-            let here = &self.target.authority;
-            self.memory.intents.retain(|intent| intent.authority != *here || date.is_some_and(|now| now > intent.to));
         } else {
             self.suspect_strangers(sessions, date);
         }
         if let Some(now) = judgement.clock.now().or(date) {
             self.remember_who_is_on(now, judgement.clock.now().is_some(), sessions);
         }
+    }
+
+    /// A span that the clock will show again proves nothing. That a jump is told again, since nobody saw the whole
+    /// table meanwhile, says nothing against what was written down since.
+    fn forget_intents(&mut self, judgement: &Judgement, date: Option<Timestamp>) {
+        let offsets = self.notes.offset_s.zip(judgement.offset_s);
+        let is_known = offsets.is_some_and(|(known, now)| known.abs_diff(now) <= clock::DRIFT_S);
+        if judgement.jumped && !is_known {
+            let here = &self.target.authority;
+            self.memory.intents.retain(|intent| intent.authority != *here || date.is_some_and(|now| now > intent.to));
+        }
+        self.notes.offset_s = judgement.offset_s;
     }
 
     /// A suspect that whole tables leave out for long is gone; one that comes back before is what it was.
@@ -255,9 +265,14 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     fn remember_who_is_on(&mut self, now: Timestamp, is_sound: bool, sessions: &[Session]) {
         let is_due = is_sound && self.memory.looked_at.is_none_or(|then| then.distance(now) >= REMEMBER_EVERY);
         let is_to_come = |session: &Session| session.login.is_some_and(|login| login > now.plus(clock::TOLERANCE));
-        let is_news =
-            |session: &Session| is_to_come(session) && !self.memory.known.iter().any(|known| known.may_be(session));
-        if is_due || sessions.iter().any(is_news) {
+        let known = &self.memory.known;
+        let is_news = |session: &Session| is_to_come(session) && !known.iter().any(|known| known.may_be(session));
+        // Whose login was not told when it was written down would be a stranger at the next start.
+        let is_told_now = |session: &Session| {
+            let here = known.iter().find(|known| known.session == session.id);
+            is_sound && session.login.is_some() && here.is_some_and(|known| known.login.is_none())
+        };
+        if is_due || sessions.iter().any(|session| is_news(session) || is_told_now(session)) {
             self.memory.looked_at = Some(now);
             self.memory.known = sessions.iter().map(Known::from).collect();
         }

@@ -74,6 +74,34 @@ fn held_sessions_go_on_while_a_password_is_suspended() {
     });
 }
 
+/// After a restart most of the fleet goes on with the sessions of before, and only one iLO shows that the password works.
+#[test]
+fn a_password_that_is_changed_on_many_after_a_restart_is_tried_three_times() {
+    story(|| async {
+        let names = ["r1", "r2", "r3", "r4", "r5", "r6"];
+        let mut world = World::of(&names);
+        world.settings.on_stop = ilo_reaper::settings::OnStop::Keep;
+        world.run(120).await;
+        world.state = world.state.restarted();
+        let now = world.sky.now();
+        world.sky.ilo("r1").reboot(now);
+        let running = world.start();
+        world.pass(120).await;
+        assert_eq!((world.logins("r1"), world.logins("r2")), (2, 1));
+        for name in &names[1..] {
+            let now = world.sky.now();
+            let mut ilo = world.sky.ilo(name);
+            ilo.set_password(crate::harness::OURS, "changed");
+            ilo.reboot(now);
+        }
+        world.pass(500).await;
+        let tries: usize = names[1..].iter().map(|name| world.login_requests(name) - 1).sum();
+        assert_eq!(tries, 3, "{}", world.story());
+        assert_eq!(world.heard("credential.suspended").len(), 1);
+        world.stop(running).await;
+    });
+}
+
 #[test]
 fn an_ilo_that_does_not_answer_is_told_after_three_visits_and_once() {
     story(|| async {

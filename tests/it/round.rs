@@ -105,8 +105,7 @@ fn who_asks_during_a_visit_gets_the_next_one() {
         world.after(|_, _| Duration::from_millis(600));
         let first = ask(&running, &["r1"], MayEnd::No).await;
         world.pass(1).await;
-        let [second, third] =
-            [ask(&running, &["r1"], MayEnd::InMode).await, ask(&running, &["r1"], MayEnd::No).await];
+        let [second, third] = [ask(&running, &["r1"], MayEnd::InMode).await, ask(&running, &["r1"], MayEnd::No).await];
         let late = world.leaked("r1", "svc-backup", 1200);
         let first = first.await.unwrap();
         assert_eq!(visit(&first, "r1").seen.sessions.len(), 2, "the login came first, and then the look");

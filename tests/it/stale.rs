@@ -330,6 +330,43 @@ fn whoever_is_hidden_after_a_clock_jumped_is_not_idle_for_a_day() {
     }
 }
 
+/// An iLO leaves logins out for a while, and tells them later: nobody is of another clock for that, also after a restart.
+#[test]
+fn whoever_was_told_without_a_login_at_first_goes_as_others_do() {
+    for restarts in [false, true] {
+        story(|| async move {
+            let mut world = World::of(&["r1"]);
+            // What is written down at the first look is what the next start knows.
+            let early = restarts.then(|| world.leaked("r1", "svc-backup", 0));
+            let mut polls = 0;
+            world.after(move |request, answer| {
+                let is_poll = request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/");
+                polls += usize::from(is_poll);
+                if is_poll && polls <= 4 {
+                    let mut told: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+                    for member in told["Members"].as_array_mut().unwrap() {
+                        member["Oem"]["Hpe"].as_object_mut().unwrap().remove("UserLoginTime");
+                        member["Oem"]["Hpe"].as_object_mut().unwrap().remove("LoginTime");
+                    }
+                    *answer.body_mut() = told.to_string().into();
+                }
+                Duration::ZERO
+            });
+            let mut running = world.start();
+            world.pass(100).await;
+            let leaked = early.unwrap_or_else(|| world.leaked("r1", "svc-backup", 0));
+            world.pass(300).await;
+            if restarts {
+                world.kill(running).await;
+                running = world.start();
+            }
+            world.pass(800).await;
+            assert!(!world.lives("r1", &leaked), "{restarts}: {}", world.story());
+            world.stop(running).await;
+        });
+    }
+}
+
 /// The same while we were not there, but not long before.
 #[test]
 fn a_restart_does_not_make_a_wrong_clock_right() {

@@ -200,8 +200,9 @@ fn make_vague(member: &mut Value) {
     let lacks = lacks(member["Id"].as_str().unwrap_or_default());
     if lacks == "UserName" {
         member.as_object_mut().and_then(|member| member.remove(lacks));
-    } else {
-        member["Oem"]["Hpe"].as_object_mut().and_then(|oem| oem.remove(lacks));
+    } else if let Some(oem) = member.pointer_mut("/Oem/Hpe").and_then(Value::as_object_mut) {
+        // A link has none of it, and stays a link.
+        oem.remove(lacks);
     }
 }
 

@@ -97,6 +97,10 @@ pub(super) struct Book {
     pub(super) drift_s: u64,
     /// Whom a whole table left out once. Back again, they look as if they had logged in by another clock.
     pub(super) was_hidden: BTreeSet<SessionId>,
+    /// Who was told without some of its fields at last.
+    untold: BTreeSet<SessionId>,
+    /// When the daemon was first told who is on after its clock had moved.
+    pub(super) move_told_at: Option<Moment>,
     /// It is told links, and asks for one by one.
     pub(super) is_told_links: bool,
     /// Links that are still to be asked for, and those that were.
@@ -113,6 +117,10 @@ pub(super) struct Book {
     pub(super) first_told_at: Option<Moment>,
     /// The last request asked to expand.
     pub(super) has_wished: bool,
+    /// How long the first answer of all took that told who is on.
+    pub(super) first_took: Option<Duration>,
+    /// That was the last one.
+    pub(super) is_first_told: bool,
     /// The last answer was an old one.
     pub(super) was_stale: bool,
     /// When a request to it last began.
@@ -146,6 +154,11 @@ impl Book {
         self.picture = None;
         self.looks.clear();
         self.seen.clear();
+        self.was_hidden.append(&mut self.untold);
+        if self.moved_at() > self.last_shown.map(|(_, at)| at) {
+            // What was written down since the clock moved looks as if it were of the clock before.
+            self.lose_proofs();
+        }
         (self.is_new, self.has_left, self.first_told_at) = (true, false, None);
         self.under_way = 0;
     }
@@ -195,7 +208,10 @@ impl Book {
                 self.logins_since = 0;
             }
             self.goes_with_the_host(&picture, host_ahead_s);
-            self.knows(&picture);
+            // Links alone tell no times.
+            if picture.links.is_none() {
+                self.knows(&picture);
+            }
             self.seen.retain(|id, _| picture.sessions.iter().any(|session| session.id == *id));
         }
         self.is_told_links = picture.links.is_some();
@@ -234,6 +250,13 @@ impl Book {
                 self.unknowable.insert(session.id.clone());
             }
         }
+        // Whoever is told without its times at first, or at last, is a stranger when it tells them.
+        let vague = picture.sessions.iter().map(|session| &session.id).filter(|id| self.vague.contains(id));
+        self.untold = vague.cloned().collect();
+        self.was_hidden.extend(self.untold.iter().filter(|id| !self.seen.contains_key(id)).cloned());
+        if self.moved_at() > self.last_shown.map(|(_, at)| at) {
+            self.move_told_at = Some(picture.at);
+        }
         self.known = picture.sessions.iter().map(|session| session.id.clone()).collect();
         self.last_shown = Some((picture.shown_s, picture.at));
     }
@@ -253,6 +276,9 @@ impl Book {
         if self.links_left == 0 {
             let read = std::mem::take(&mut self.read);
             let is_vague = read.iter().any(|session| self.vague.contains(&session.id));
+            if let Some(picture) = self.picture.clone().filter(|picture| !picture.is_cut) {
+                self.knows(&picture);
+            }
             self.sees_all(&read, is_vague);
         }
     }
@@ -265,7 +291,21 @@ impl Book {
         for session in sessions.iter().filter(is_told) {
             see(&mut self.seen, session);
         }
-        let of_our_account = |session: &&Session| ACCOUNTS.contains(&session.owner.as_str());
+        let of_our_account =
+            |session: &&Session| ACCOUNTS.iter().any(|account| session.owner.eq_ignore_ascii_case(account));
+        // Where the session that asks is not told, nobody knows where we come from, and whoever has our account may be us.
+        let is_held = |session: &Session| self.ours.get(&session.id).is_some_and(|ours| !ours.is_excused);
+        let is_origin_known = sessions.iter().any(is_held);
+        // Where two strangers could be the one that was lost, it need not be told itself to be proven no more.
+        let strangers: Vec<Moment> = (sessions.iter().filter(of_our_account))
+            .filter(|session| !self.ours.contains_key(&session.id))
+            .map(|session| session.login)
+            .collect();
+        for lost in self.ours.values_mut().filter(|ours| ours.is_excused) {
+            let apart_s = |login: &Moment| login.0.abs_diff(lost.login.0) / 1000;
+            let rivals = strangers.iter().filter(|login| apart_s(login) <= LOST_LOGIN_S).count();
+            lost.is_unprovable |= rivals > 1;
+        }
         for rival in sessions.iter().filter(of_our_account) {
             let known = self.ours.get(&rival.id);
             let (is_stranger, is_unprovable) = (known.is_none(), known.is_none_or(|ours| ours.is_unprovable));
@@ -273,7 +313,8 @@ impl Book {
                 let Some(ours) = self.ours.get_mut(&lost.id).filter(|ours| ours.is_excused) else { continue };
                 // Which of the two is ours nobody can tell, now or later. One of ours from another clock may be it too.
                 let apart_s = rival.login_shown.epoch_s().abs_diff(lost.login_shown.epoch_s());
-                ours.is_unprovable |= is_unprovable && apart_s <= if is_stranger { 0 } else { LOST_LOGIN_S };
+                ours.is_unprovable |=
+                    is_unprovable && apart_s <= if is_stranger && is_origin_known { 0 } else { LOST_LOGIN_S };
                 if is_stranger && rival.login == lost.login && rival.origin == US && !is_vague {
                     self.twins.insert(rival.id.clone());
                 }

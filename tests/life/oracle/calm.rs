@@ -119,6 +119,7 @@ impl Oracle {
         picture.sessions.iter().filter(|session| !ours(session)).find_map(|session| {
             let book = &self.books[number];
             let is_doubtful = book.is_moved() || doubtful.contains(&session.id);
+            let moved_at = book.moved_at().max(book.move_told_at);
             // What two clocks show of a pause may be hours too much.
             if is_doubtful && session.access > session.login {
                 return None;
@@ -128,7 +129,7 @@ impl Oracle {
                 session,
                 doubtful: &doubtful,
                 // A clock that was set leaves only what was seen to stand still since then.
-                from: is_doubtful.then_some(book.first_told_at.unwrap_or(now).max(book.moved_at().unwrap_or_default())),
+                from: is_doubtful.then_some(book.first_told_at.unwrap_or(now).max(moved_at.unwrap_or_default())),
                 longest_gap: self.books[number].longest_gap(&session.id),
                 margin: Duration::from_secs(2 * config.every_s + 300),
             };

@@ -91,7 +91,7 @@ impl Oracle {
 
     /// A login made a session.
     pub(super) fn logged_in(&mut self, now: Moment, number: usize, site: &Site, id: &SessionId) {
-        self.books[number].lost_logins.pop();
+        let sent = self.books[number].lost_logins.pop();
         let token = site.ilo.session(id, now).and_then(|session| session.token.clone());
         // Until we are told.
         // A clock that was set between our question for its time and the login takes the proof away.
@@ -102,7 +102,11 @@ impl Oracle {
         let set = is_held_up
             || book.clock_set.is_some_and(|set| unseen(set) || now.since(set) < Duration::from_secs(120))
             || book.host_set.is_some() && book.is_new
-            || self.slept_at.is_some_and(|slept_at| now.since(slept_at) < Duration::from_secs(30));
+            // Where the host slept and its clock was set, one hides how far the other went.
+            || book.host_set.is_some_and(unseen) && self.slept_at.is_some_and(unseen)
+            || self.slept_at.is_some_and(|slept_at| now.since(slept_at) < Duration::from_secs(30))
+            // An iLO that makes it wait is asleep with the host here.
+            || sent.is_some_and(|sent| self.slept_at.is_some_and(|slept_at| slept_at >= sent));
         let ours = Ours { login: now, token, is_excused: true, is_unprovable: set, hidden_since: None };
         self.books[number].ours.insert(id.clone(), ours);
         let alive: Vec<&Ours> = self.ours_alive(now, number, site).map(|(ours, _)| ours).collect();
