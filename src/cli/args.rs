@@ -25,9 +25,9 @@ pub(super) struct Args {
 pub(super) enum What {
     /// The daemon
     Run,
-    /// One visit to each iLO; deletes only where the mode is enforce, or with --enforce
+    /// One visit to each iLO, by the running daemon if there is one; deletes only where the mode is enforce, or with --enforce
     Sweep(Sweep),
-    /// Who is on, and which rule would let them go; deletes nothing
+    /// One visit to each iLO, by the running daemon if there is one: who is on, and which rule would let them go; deletes nothing
     List(List),
     /// Fetches the fingerprints of certificates, and shows which are new or changed
     Trust(Trust),

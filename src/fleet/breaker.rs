@@ -44,9 +44,11 @@ struct Record {
     silent: BTreeSet<IloName>,
     /// When it was accepted lately.
     accepted: Vec<Duration>,
-    /// iLOs that accepted it once, or where a session of this account serves.
+    /// iLOs that accepted it once.
     known_by: BTreeSet<IloName>,
-    /// Rejections by iLOs that accepted it before, or by the first ever tried.
+    /// iLOs where a session of this account serves.
+    held_by: BTreeSet<IloName>,
+    /// Rejections by iLOs that should know it, or by the first ever tried.
     telling: Vec<(Duration, IloName)>,
     suspended: Option<Suspension>,
     /// How often, and until when, an iLO that rejected it is left alone.
@@ -111,8 +113,8 @@ impl Breaker {
     /// We hold a session of this account on `ilo`, perhaps from before our start: it should know the password.
     pub fn holds(&mut self, credential: &Credential, ilo: &IloName) {
         let record = self.current(credential);
-        if !record.known_by.contains(ilo) {
-            record.known_by.insert(ilo.clone());
+        if !record.held_by.contains(ilo) {
+            record.held_by.insert(ilo.clone());
         }
     }
 
@@ -140,7 +142,7 @@ impl Breaker {
         let retry_in = wait(times);
         record.rejected.insert(ilo.clone(), (times, now + retry_in));
         let first_ever = record.known_by.is_empty();
-        if first_ever || record.known_by.contains(ilo) {
+        if first_ever || record.known_by.contains(ilo) || record.held_by.contains(ilo) {
             record.telling.retain(|(at, by)| now.saturating_sub(*at) < WITHIN && by != ilo);
             record.telling.push((now, ilo.clone()));
         }
@@ -198,6 +200,7 @@ impl Record {
             silent: BTreeSet::new(),
             accepted: Vec::new(),
             known_by: BTreeSet::new(),
+            held_by: BTreeSet::new(),
             telling: Vec::new(),
             suspended: None,
             rejected: BTreeMap::new(),

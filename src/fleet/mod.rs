@@ -3,6 +3,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`Fleet`] | the loop: a command, a finished visit, a due one |
+//! | `adopt` | taking in a configuration |
 //! | `finish` | taking in what a visit came back with |
 //! | `stop` | taking iLOs out, and a clean end |
 //! | `orders` | the brake, and protections by hand |
@@ -17,6 +18,7 @@
 //! | `tally` | PURE: what is counted |
 //! | `survey` | the whole fleet at one moment |
 
+mod adopt;
 mod breaker;
 mod bundle;
 mod finish;
@@ -51,7 +53,7 @@ pub use stop::STOP_DEADLINE;
 
 use crate::event::{Failing, Reload, Summary, Survey, Teller};
 use crate::policy::Budget;
-use crate::redfish::{Peer, Transport};
+use crate::redfish::Transport;
 use crate::session::Owner;
 use crate::settings::{IloName, Orders, Settings, Target};
 use crate::state::{Memory, State};
@@ -339,64 +341,6 @@ impl<T: Transport, S: State> Fleet<T, S> {
         let task = self.visits.spawn(async move { Finished::Visit(Box::new(visit::visit(&world, errand).await)) });
         let overdue = pulse::overdue(&self.settings().poll, login);
         self.flying.insert(task.id(), Flight { target, overdue });
-    }
-
-    /// Puts another configuration in force. Visits in flight ask it before each DELETE.
-    fn replace(&mut self, settings: &Arc<Settings>) {
-        self.in_force.send_modify(|in_force| {
-            let (observing, orders) = (in_force.observing.clone(), Arc::clone(&in_force.orders));
-            *in_force = Arc::new(InForce { settings: Arc::clone(settings), observing, orders });
-        });
-        self.reload = Reload { is_good: true, last_good: self.world.clock.now() };
-        self.adopt(settings);
-    }
-
-    fn adopt(&mut self, settings: &Settings) {
-        self.tally.settle(settings);
-        let gone: Vec<IloName> =
-            self.slots.keys().filter(|name| !settings.targets.contains_key(*name)).cloned().collect();
-        for name in &gone {
-            // Not visited any more, whenever its turn to leave comes.
-            self.slots.entry(name.clone()).and_modify(|slot| slot.leaving = true);
-        }
-        self.waiting_to_leave.extend(gone);
-        self.world.transport.settle(settings.targets.values().map(|target| Peer::from(target.as_ref())).collect());
-        let now = self.now();
-        for (name, target) in &settings.targets {
-            if let Some(slot) = self.slots.get_mut(name) {
-                if slot.target != *target {
-                    self.schedule.afresh(name, now);
-                }
-                if slot.target.authority != target.authority {
-                    self.world.claims().release(name);
-                }
-                let old = std::mem::replace(&mut slot.target, Arc::clone(target));
-                slot.leaving = false;
-                self.waiting_to_leave.remove(name);
-                self.move_away(&old);
-                continue;
-            }
-            let memory = self.absent.remove(name).unwrap_or_default();
-            // Whoever was there at the last run has it, and not whoever comes first now.
-            if let Some(uuid) = memory.uuid.as_ref().filter(|_| memory.place.as_ref() == Some(&target.authority)) {
-                let _whose = self.world.claims().claim(name, (uuid, target.trust.pin()), now, settings.poll.every);
-            }
-            let slot = Slot {
-                target: Arc::clone(target),
-                memory: Some(memory),
-                told: news::Told::default(),
-                notes: Notes::default(),
-                no_end_before: None,
-                leaving: false,
-                parked: false,
-                last_visit: None,
-                failing: None,
-            };
-            self.slots.insert(name.clone(), slot);
-        }
-        self.schedule.replace(settings.targets.keys(), &settings.poll, now);
-        self.adopt_rounds(settings);
-        self.leave_in_turn();
     }
 }
 

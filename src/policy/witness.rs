@@ -137,6 +137,11 @@ impl Witness {
         self.watched.get(&session.id).is_some_and(is_told)
     }
 
+    /// Whether it was told when a session was used.
+    pub fn tells_use(&self, id: &SessionId) -> bool {
+        self.watched.get(id).is_some_and(|watched| watched.access.is_some())
+    }
+
     /// Who was on lately, and may be on now though the last table left it out.
     pub fn watched(&self) -> impl Iterator<Item = &SessionId> {
         self.watched.keys()

@@ -38,6 +38,8 @@ pub(super) struct Readings<'a> {
     pub(super) held: Option<&'a Session>,
     /// Everybody else.
     pub(super) others: &'a [Session],
+    /// It told before when that session was used.
+    pub(super) told_our_use: bool,
     /// Those whose times are of a clock that is no more.
     pub(super) suspects: &'a [SessionId],
     /// From one visit to the next; an iLO that shows our last access shows one as old as that.
@@ -79,11 +81,18 @@ fn jump_s(offset_s: i64, last_offset_s: i64, host_step_s: i64) -> u64 {
 
 fn contradiction(readings: &Readings<'_>, date: Timestamp) -> Option<String> {
     let latest_sane = date.plus(TOLERANCE);
-    if let Some(access) = readings.held.and_then(|held| held.access) {
-        let behind = date.since(access).unwrap_or_default();
-        if access > latest_sane || behind > TOLERANCE + readings.poll_every {
-            return Some(format!("our own session was used at {access}, and the clock shows {date}"));
+    match readings.held.map(|held| held.access) {
+        Some(Some(access)) => {
+            let behind = date.since(access).unwrap_or_default();
+            if access > latest_sane || behind > TOLERANCE + readings.poll_every {
+                return Some(format!("our own session was used at {access}, and the clock shows {date}"));
+            }
         }
+        // Where uses are told, ours is what the date is measured by.
+        Some(None) if readings.told_our_use || readings.others.iter().any(|other| other.access.is_some()) => {
+            return Some(String::from("it does not tell when our own session was used"));
+        }
+        _ => {}
     }
     let sound = |session: &&Session| !readings.suspects.contains(&session.id);
     let future = readings.others.iter().filter(sound).find(|session| {
@@ -124,6 +133,7 @@ mod tests {
             host_step_s: 0,
             held: Some(&session("own", -3600, own_access_s)),
             others: std::slice::from_ref(other),
+            told_our_use: true,
             suspects: &suspects,
             poll_every: Duration::from_secs(60),
         })
@@ -166,6 +176,31 @@ mod tests {
         }
     }
 
+    /// An iLO that tells no uses at all has a date that is as good as any.
+    #[test]
+    fn where_uses_are_told_a_date_that_ours_does_not_prove_is_not_sound() {
+        for (told_our_use, others_tell, sound) in
+            [(false, false, true), (true, false, false), (false, true, false), (true, true, false)]
+        {
+            let own = Session { access: None, ..session("own", -3600, 0) };
+            let mut other = session("a", -600, -300);
+            other.access = other.access.filter(|_| others_tell);
+            let judgement = judge(&Readings {
+                date: Some(Timestamp::from_unix_s(NOW)),
+                host_now: Timestamp::from_unix_s(NOW),
+                answer_took: Duration::ZERO,
+                last_offset_s: None,
+                host_step_s: 0,
+                held: Some(&own),
+                others: &[other],
+                told_our_use,
+                suspects: &[],
+                poll_every: Duration::from_secs(60),
+            });
+            assert_eq!(judgement.clock.now().is_some(), sound, "{told_our_use} {others_tell}");
+        }
+    }
+
     #[test]
     fn times_in_the_future_contradict_unless_they_are_known_to_be_old() {
         for (login_s, access_s, sound) in
@@ -187,6 +222,7 @@ mod tests {
             host_step_s: 0,
             held: None,
             others: &[],
+            told_our_use: false,
             suspects: &[],
             poll_every: Duration::from_secs(60),
         };

@@ -146,6 +146,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             host_step_s: self.notes.host_zero_s.map_or(0, |last| answered.host_zero_s.saturating_sub(last)),
             held: own,
             others: sessions,
+            told_our_use: own.is_some_and(|own| self.notes.witness.tells_use(&own.id)),
             suspects: &self.memory.suspects,
             poll_every: self.settings.poll.every,
         })

@@ -249,6 +249,33 @@ fn a_date_that_our_own_session_contradicts_ends_nobody() {
     });
 }
 
+/// Now and then it does not tell when our own session was used: its date is no better for that.
+#[test]
+fn a_date_that_nothing_proves_ends_nobody() {
+    story(|| async {
+        let world = idle_rule(600);
+        let live = world.leaked("r1", "alice", 100);
+        let mut polls = 0;
+        world.after(move |request, answer| {
+            let ahead = answer.headers()[http::header::DATE].to_str().unwrap().replace("Mon, 23", "Wed, 25");
+            answer.headers_mut().insert(http::header::DATE, ahead.parse().unwrap());
+            let is_poll = request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/");
+            polls += i32::from(is_poll);
+            if is_poll && polls % 2 == 0 {
+                let mut told: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+                let members = told["Members"].as_array_mut().unwrap().iter_mut();
+                for ours in members.filter(|member| member["UserName"] == crate::harness::OURS) {
+                    assert!(ours["Oem"]["Hpe"].as_object_mut().unwrap().remove("AccessTime").is_some());
+                }
+                *answer.body_mut() = told.to_string().into();
+            }
+            Duration::ZERO
+        });
+        world.run(300).await;
+        assert!(world.lives("r1", &live), "{}", world.story());
+    });
+}
+
 /// An iLO comes back from a reset with a wrong clock. Whoever logs in before the network tells it better looks idle for
 /// hours from then on.
 #[test]

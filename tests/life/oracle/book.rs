@@ -81,7 +81,8 @@ pub(super) struct Book {
     /// The numbers of the rules by which this visit ended somebody.
     pub(super) ended_by: Vec<usize>,
     /// Logins of ours that made nothing, as far as anybody but us knows: no answer came.
-    pub(super) lost_logins: Vec<Moment>,
+    /// When each was sent, and when it was asked before that how long logins wait.
+    pub(super) lost_logins: Vec<(Moment, Option<Moment>)>,
     /// Sessions of our account and origin that were told together with a lost one of ours from the same second.
     pub(super) twins: BTreeSet<SessionId>,
     seen: BTreeMap<SessionId, Seen>,

@@ -80,7 +80,8 @@ impl Oracle {
         let Some((group, name)) = name.and_then(|name| Some((current.config.members[name]?, name))) else { return };
         self.books[number].logins_since += 1;
         self.books[number].logs_in = true;
-        self.books[number].lost_logins.push(now);
+        let asked = self.books[number].asked_root_at;
+        self.books[number].lost_logins.push((now, asked));
         // After a reload a visit may still be under way with what was in force before.
         let is_settled = self.history.len() == 1 || now.since(self.unsettled) > Duration::from_secs(600);
         if let Some(what) = self.passwords.objection(now, group, name).filter(|_| is_settled) {
@@ -91,15 +92,15 @@ impl Oracle {
 
     /// A login made a session.
     pub(super) fn logged_in(&mut self, now: Moment, number: usize, site: &Site, id: &SessionId) {
-        let sent = self.books[number].lost_logins.pop();
+        let (sent, asked) = self.books[number].lost_logins.pop().unzip();
         let token = site.ilo.session(id, now).and_then(|session| session.token.clone());
         // Until we are told.
         // A clock that was set between our question for its time and the login takes the proof away.
         let book = &self.books[number];
         let unseen = |set: Moment| book.told_at.is_none_or(|told_at| told_at < set);
         // Whoever guessed passwords since we asked how long a login waits makes it wait for longer.
-        let is_held_up = book.guessed_at.is_some_and(|at| book.asked_root_at.is_none_or(|asked| asked <= at));
-        let set = is_held_up
+        let is_held_up = book.guessed_at.is_some_and(|at| asked.flatten().is_none_or(|asked| asked <= at));
+        let is_in_doubt = is_held_up
             || book.clock_set.is_some_and(|set| unseen(set) || now.since(set) < Duration::from_secs(120))
             || book.host_set.is_some() && book.is_new
             // Where the host slept and its clock was set, one hides how far the other went.
@@ -107,7 +108,7 @@ impl Oracle {
             || self.slept_at.is_some_and(|slept_at| now.since(slept_at) < Duration::from_secs(30))
             // An iLO that makes it wait is asleep with the host here.
             || sent.is_some_and(|sent| self.slept_at.is_some_and(|slept_at| slept_at >= sent));
-        let ours = Ours { login: now, token, is_excused: true, is_unprovable: set, hidden_since: None };
+        let ours = Ours { login: now, token, is_excused: true, is_unprovable: is_in_doubt, hidden_since: None };
         self.books[number].ours.insert(id.clone(), ours);
         let alive: Vec<&Ours> = self.ours_alive(now, number, site).map(|(ours, _)| ours).collect();
         let (all, excused) = (alive.len(), alive.iter().filter(|ours| ours.is_excused).count());

@@ -46,7 +46,7 @@ impl Oracle {
             |told: &Session| ACCOUNTS.contains(&told.owner.as_str()) && told.origin == US && !self.records.waits(id);
         // Or another login of ours, of which nobody knows that it made nothing, could have made it.
         let could_be_lost = |told: &Session| {
-            let within = |at: &Moment| *at <= told.login && told.login.since(*at) <= LOST_LOGIN;
+            let within = |(at, _): &(Moment, _)| *at <= told.login && told.login.since(*at) <= LOST_LOGIN;
             book.lost_logins.iter().any(within)
         };
         if told.is_some_and(|told| is_twin(told) && (!book.twins.contains(id) || could_be_lost(told))) {
