@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::task::{Id, JoinError};
 
-use super::{FORBIDDEN_WAIT, Finished, Fleet, Flight, Outcome, Rejection, SOON, news, tally};
+use super::{FORBIDDEN_WAIT, Finished, Fleet, Flight, Outcome, Rejection, SOON, news, survey, tally};
 use crate::event::{Event, Place};
 use crate::redfish::Transport;
 use crate::settings::{Pressure, Target};
@@ -157,9 +157,14 @@ impl<T: Transport, S: State> Fleet<T, S> {
         let mut summary = std::mem::take(&mut self.summary);
         summary.ilos = self.slots.len();
         summary.late = self.schedule.late(self.now());
-        let at = |level| self.slots.values().filter(|slot| slot.told.watch.level() == level).count();
-        (summary.near, summary.critical, summary.full) =
-            (at(Pressure::Near), at(Pressure::Critical), at(Pressure::Full));
+        for slot in self.slots.values() {
+            match survey::standing(slot).pressure() {
+                Some(Pressure::Near) => summary.near += 1,
+                Some(Pressure::Critical) => summary.critical += 1,
+                Some(Pressure::Full) => summary.full += 1,
+                Some(Pressure::Calm) | None => {}
+            }
+        }
         summary.visit_p99 = p99(std::mem::take(&mut self.took));
         summary.unreachable = self.slots.values().filter(|slot| slot.told.unreachable).count();
         self.teller.tell(Event::FleetSummary(summary));

@@ -251,6 +251,7 @@ fn failed(
         VisitError::TableFull(word) => {
             if due(told.full) {
                 told.full = Some(now);
+                told.watch.refused(now);
                 events.push(Event::IloRefusedUs { at, detail: word.clone() });
             }
             return;

@@ -48,11 +48,6 @@ impl Default for Watch {
 }
 
 impl Watch {
-    /// How full the table was at the last visit.
-    pub(super) fn level(&self) -> Pressure {
-        self.level
-    }
-
     /// How soon it must be looked at again, where it fills.
     pub(super) fn look_within(&self) -> Option<Duration> {
         self.look_within
@@ -61,6 +56,19 @@ impl Watch {
     /// How full the table was left by the last visit that saw all of it.
     pub(super) fn fill(&self) -> Option<&Fill> {
         self.fill.as_ref()
+    }
+
+    /// A login of ours was refused because the table is full, and that was told. Who fills it is told at the next look, and
+    /// that it is over when it has been calm.
+    pub(super) fn refused(&mut self, now: Duration) {
+        self.told.get_or_insert(Told {
+            since: now,
+            highest: Pressure::Calm,
+            at: now,
+            stuck_since: now,
+            blocked_at: None,
+            calm_since: None,
+        });
     }
 
     /// Takes a visit in. What the visit itself ended is no pressure any more, and so no news.

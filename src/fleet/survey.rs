@@ -29,7 +29,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
     }
 }
 
-fn standing(slot: &Slot) -> Standing {
+/// How one iLO stands.
+pub(super) fn standing(slot: &Slot) -> Standing {
     Standing {
         at: Place::from(slot.target.as_ref()),
         mode: slot.target.mode,

@@ -246,6 +246,10 @@ pub async fn visit<T: Transport, S: State>(world: &World<T, S>, errand: Errand) 
     let began = Instant::now();
     let mut visitor = Visitor::new(world, errand, began);
     let result = visitor.poll().await;
+    // Whoever could not be reached meanwhile may have been reset: then its table tells nothing about the one that was full.
+    if matches!(result, Err(VisitError::Unreachable(..))) {
+        visitor.memory.refused_at = None;
+    }
     visitor.save().await;
     visitor.back(result, began)
 }

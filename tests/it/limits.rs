@@ -157,6 +157,9 @@ fn a_full_table_is_told_and_entered_when_a_place_is_free() {
         world.pass(120).await;
         assert_eq!(world.heard("ilo.full").len(), 1, "{}", world.story());
         assert_eq!(world.ours("r1"), 0);
+        world.pass(190).await;
+        let heard = world.heard("fleet.summary");
+        assert!(matches!(heard.as_slice(), [Event::FleetSummary(summary)] if summary.full == 1), "{heard:?}");
         world.sky.ilo("r1").end(&crowd[0]);
         world.pass(1300).await;
         assert_eq!(world.ours("r1"), 1, "{}", world.story());
@@ -164,6 +167,32 @@ fn a_full_table_is_told_and_entered_when_a_place_is_free() {
             crowd.iter().filter(|id| world.lives("r1", id)).count() <= 1,
             "and the crowd is gone, but for the newest"
         );
+        world.stop(running).await;
+    });
+}
+
+/// Somebody resets an iLO whose table is full. Who was called because of that is told that it is over.
+#[test]
+fn a_full_table_that_is_empty_after_a_reset_is_told_to_be_relieved() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        for number in 0..10 {
+            world.leaked("r1", "svc-backup", number);
+        }
+        let running = world.start();
+        world.pass(120).await;
+        assert_eq!(world.heard("ilo.full").len(), 1, "{}", world.story());
+        let now = world.sky.now();
+        world.sky.ilo("r1").reboot(now);
+        world.network_is_down(true);
+        world.pass(40).await;
+        world.network_is_down(false);
+        world.pass(360).await;
+        assert!(world.heard("ilo.relieved").is_empty(), "it may breathe: {}", world.story());
+        world.pass(200).await;
+        assert_eq!(world.heard("ilo.relieved").len(), 1, "{}", world.story());
+        world.pass(3000).await;
+        assert_eq!((world.heard("ilo.relieved").len(), world.heard("ilo.full").len()), (1, 1));
         world.stop(running).await;
     });
 }
