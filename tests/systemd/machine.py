@@ -45,8 +45,8 @@ def wait_for(what, fact, within_s=PATIENCE_S):
 class Machine:
     """A systemd that runs, with a network that holds nothing but loopback."""
 
-    def __init__(self, folder, programs, *, disk=None):
-        self.folder, self.programs, self.ilos = folder, programs, {}
+    def __init__(self, folder, programs, package=None, *, disk=None):
+        self.folder, self.programs, self.package, self.ilos = folder, programs, package, {}
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "NETNS": "1", **({"DISK": disk} if disk else {})}
         subprocess.run([BOOT, "start", folder], env=environment, check=True, stdout=subprocess.DEVNULL)
 
@@ -118,7 +118,22 @@ class Machine:
     # --- The service ---
 
     def install(self, *, password="password_file: /etc/ilo-reaper/secrets/rack-1", more=""):
-        """Puts the service where packages put it, with a configuration for the iLOs that are there."""
+        """Installs the package, or puts the service where it would, with a configuration for the iLOs that are there."""
+        if self.package:
+            self.put(self.package, "/root/ilo-reaper.deb")
+            # Where this machine is a container, it may forbid packages to touch services.
+            self.run("rm", "-f", "/usr/sbin/policy-rc.d")
+            self.run("dpkg", "-i", "/root/ilo-reaper.deb")
+        else:
+            self.install_by_hand()
+        self.write("/etc/ilo-reaper/secrets/rack-1", PASSWORD, "400")
+        self.run("chown", "-R", "ilo-reaper:", "/etc/ilo-reaper/secrets")
+        self.run("chmod", "755", "/etc/ilo-reaper", "/etc/ilo-reaper/secrets")
+        self.write("/etc/ilo-reaper/known_ilos", "".join(f"{name} {ilo[2]}\n" for name, ilo in self.ilos.items()))
+        self.configure(password=password, more=more)
+        self.run("systemctl", "daemon-reload")
+
+    def install_by_hand(self):
         self.put(self.programs / "ilo-reaper", "/usr/bin/ilo-reaper", "755")
         for name, path in [
             ("ilo-reaper.service", "/usr/lib/systemd/system/ilo-reaper.service"),
@@ -128,12 +143,6 @@ class Machine:
             self.put(UNIT_FILES / name, path)
         self.run("systemd-sysusers")
         self.run("journalctl", "--update-catalog")
-        self.write("/etc/ilo-reaper/secrets/rack-1", PASSWORD, "400")
-        self.run("chown", "-R", "ilo-reaper:", "/etc/ilo-reaper/secrets")
-        self.run("chmod", "755", "/etc/ilo-reaper", "/etc/ilo-reaper/secrets")
-        self.write("/etc/ilo-reaper/known_ilos", "".join(f"{name} {ilo[2]}\n" for name, ilo in self.ilos.items()))
-        self.configure(password=password, more=more)
-        self.run("systemctl", "daemon-reload")
 
     def configure(self, *, password="password_file: /etc/ilo-reaper/secrets/rack-1", more=""):
         ilos = "".join(

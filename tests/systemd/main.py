@@ -15,11 +15,11 @@ from stories import STORIES
 LANES = 3
 
 
-def tell(story, folder, programs):
+def tell(story, folder, programs, package):
     """One story on a machine of its own: whether it is true."""
     name, began, machine = story.__name__, time.monotonic(), None
     try:
-        machine = Machine(folder / name, programs, **getattr(story, "machine", {}))
+        machine = Machine(folder / name, programs, package, **getattr(story, "machine", {}))
         proved = story(machine)
     except Exception as why:
         what = why if isinstance(why, Failure) else "".join(traceback.format_exception(why))
@@ -39,6 +39,7 @@ def tell(story, folder, programs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--programs", type=Path, required=True)
+    parser.add_argument("--package", type=Path)
     names = [story.__name__ for story in STORIES]
     parser.add_argument("stories", nargs="*", metavar="STORY", help=", ".join(names))
     arguments = parser.parse_args()
@@ -46,7 +47,7 @@ def main():
         parser.error(f"no such story: {', '.join(unknown)}; there are {', '.join(names)}")
     chosen = [story for story in STORIES if not arguments.stories or story.__name__ in arguments.stories]
     with tempfile.TemporaryDirectory(prefix="ilo-reaper-systemd-") as folder, ThreadPoolExecutor(LANES) as lanes:
-        true = lanes.map(lambda story: tell(story, Path(folder), arguments.programs), chosen)
+        true = lanes.map(lambda story: tell(story, Path(folder), arguments.programs, arguments.package), chosen)
         return 0 if all([*true]) else 1
 
 

@@ -5,6 +5,7 @@
 #   tests/systemd/run.sh [STORY…]          all when none is named; their names are in stories.py
 #
 # ILO_REAPER_BIN=FILE                takes this program instead of building one
+# ILO_REAPER_DEB=FILE                installs this package, instead of putting the program and its files where it would
 #
 # Of a story that fails, the journal stays in target/systemd.
 set -euo pipefail
@@ -22,4 +23,6 @@ for program in ilo-reaper ilo-sim; do
     strip --strip-debug -o "$target/systemd/$program" "$built"
 done
 
-exec python3 -B tests/systemd/main.py --programs "$target/systemd" "$@"
+package=()
+if [[ -n ${ILO_REAPER_DEB:-} ]]; then package=(--package "$ILO_REAPER_DEB"); fi
+exec python3 -B tests/systemd/main.py --programs "$target/systemd" "${package[@]}" "$@"
