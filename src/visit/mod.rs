@@ -103,7 +103,7 @@ pub struct Notes {
     /// What the host's clock showed when the loop began, reckoned back at the last whole observation. It changes
     /// only where that clock steps.
     host_zero_s: Option<i64>,
-    /// The iLO's date at the last look, sound or not, whole or not.
+    /// The iLO's date at the last look, sound or not, whole or not; reckoned where it told none.
     date: Option<Timestamp>,
     /// Its clock less the host's at the last look, whole or not.
     offset_s: Option<i64>,

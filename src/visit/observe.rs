@@ -67,7 +67,9 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         } else {
             self.suspect_strangers(&sessions, now);
         }
-        self.notes.date = now.or(self.notes.date);
+        // Where it tells none, it is what its clock shows if it went on.
+        let reckoned = |offset_s: i64| Timestamp::from_unix_s(answered.host_now.unix_s().saturating_add(offset_s));
+        self.notes.date = now.or_else(|| self.memory.clock_offset_s.map(reckoned));
         let shown = own.and_then(|own| own.owner);
         let accounts = [Some(self.account()), Some(held.account.clone()), shown].into_iter().flatten().collect();
         let own = Own { held: held.session.clone(), accounts };

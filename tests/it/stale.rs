@@ -394,6 +394,29 @@ fn whoever_was_told_without_a_login_at_first_goes_as_others_do() {
     }
 }
 
+/// An answer without a date says nothing against whoever logged in just before it.
+#[test]
+fn whoever_was_first_told_without_a_date_goes_as_others_do() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        let running = world.start();
+        world.pass(100).await;
+        let leaked = world.leaked("r1", "svc-backup", 0);
+        let mut polls = 0;
+        world.after(move |request, answer| {
+            let is_poll = request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/");
+            polls += usize::from(is_poll);
+            if is_poll && polls == 1 {
+                answer.headers_mut().remove(http::header::DATE);
+            }
+            Duration::ZERO
+        });
+        world.pass(1100).await;
+        assert!(!world.lives("r1", &leaked), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
 /// The same while we were not there, but not long before.
 #[test]
 fn a_restart_does_not_make_a_wrong_clock_right() {
