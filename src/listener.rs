@@ -175,3 +175,29 @@ fn page(body: String, content_type: &'static str) -> Response<Bytes> {
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn status(commands: &mpsc::Sender<Command>, path: &str) -> StatusCode {
+        let request = Request::builder().uri(path).body(Bytes::new()).expect("a request");
+        answer(commands.clone(), request).await.status()
+    }
+
+    /// A loop that is stuck takes what is asked and answers nothing; one that is gone takes nothing.
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_does_not_answer_is_not_healthy() {
+        for path in ["/healthz", "/readyz", "/metrics", "/"] {
+            let (commands, stuck) = mpsc::channel(1);
+            let began = tokio::time::Instant::now();
+            assert_eq!(status(&commands, path).await, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+            assert_eq!(began.elapsed(), SURVEY_WAIT);
+            drop(stuck);
+            assert_eq!(status(&commands, path).await, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+            assert_eq!(began.elapsed(), SURVEY_WAIT, "there is nothing to wait for");
+        }
+        let (commands, _stuck) = mpsc::channel(1);
+        assert_eq!(status(&commands, "/secrets").await, StatusCode::NOT_FOUND);
+    }
+}

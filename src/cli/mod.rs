@@ -122,7 +122,11 @@ impl From<io::Error> for Failure {
 
 /// Runs the command that `argv` asks for. A bug that panics is told as one.
 pub fn main(argv: impl IntoIterator<Item = OsString> + std::panic::UnwindSafe) -> ExitCode {
-    std::panic::catch_unwind(|| run(argv)).unwrap_or_else(|_| {
+    or_bug(|| run(argv))
+}
+
+fn or_bug(run: impl FnOnce() -> ExitCode + std::panic::UnwindSafe) -> ExitCode {
+    std::panic::catch_unwind(run).unwrap_or_else(|_| {
         complain("this is a bug: please report it with the lines above");
         ExitCode::from(exit::BUG)
     })
@@ -313,4 +317,16 @@ fn trace() -> Result<(), Failure> {
     let quiet = tracing_subscriber::fmt().log_internal_errors(false);
     quiet.with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::panic, reason = "it is the bug that the test is about")]
+    fn a_bug_exits_with_70_and_nothing_else_does() {
+        assert_eq!(or_bug(|| panic!("a bug")), ExitCode::from(70));
+        assert_eq!(or_bug(|| ExitCode::from(exit::USAGE)), ExitCode::from(2));
+    }
 }
