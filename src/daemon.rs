@@ -6,8 +6,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::reload::Reloader;
 use crate::config::{self, Loaded, Mistake, Surroundings};
@@ -26,6 +27,11 @@ use crate::visit::InForce;
 /// What nothing is deleted for after the state was found unreadable.
 const STATE_LOST: &str = "the state was unreadable and set aside; `ilo-reaper resume` lets deletions begin again";
 
+/// Rounds of visits that people ask for, at once.
+const ROUNDS_MAX: usize = 4;
+/// How long names that are being looked up may hold the end up.
+const LOOKUPS_END: Duration = Duration::from_secs(2);
+
 /// Where a daemon finds its things.
 #[derive(Clone, Debug)]
 pub struct Places {
@@ -35,6 +41,8 @@ pub struct Places {
     pub state: PathBuf,
     /// The control socket.
     pub control: PathBuf,
+    /// Somebody named the configuration, and means that one.
+    pub is_config_named: bool,
     /// What the configuration needs to know of the process.
     pub surroundings: Surroundings,
 }
@@ -52,6 +60,8 @@ pub enum StartError {
     Control(PathBuf, io::Error),
     /// The system refused a thread, a signal or a runtime.
     System(io::Error),
+    /// The loop broke.
+    Bug(String),
 }
 
 impl fmt::Display for StartError {
@@ -65,6 +75,7 @@ impl fmt::Display for StartError {
             Self::Control(path, error) => write!(f, "cannot listen at {}: {error}", path.display()),
             Self::Listen(error) => write!(f, "cannot start: {error}"),
             Self::System(error) => write!(f, "cannot start: {error}"),
+            Self::Bug(what) => write!(f, "the daemon broke: {what}; this is a bug, please report it"),
         }
     }
 }
@@ -140,8 +151,8 @@ pub fn run(places: &Places, loaded: Loaded, opened: Opened, teller: &Teller) -> 
     let runtime = runtime()?;
     let (thread, ended) =
         runtime.block_on(live(places, (loaded.settings, opened), &manager, &teller, &mut listening))?;
-    // Whoever still holds the state goes with the runtime.
-    drop(runtime);
+    // Whoever still holds the state goes with the runtime. A resolver that hangs does not.
+    runtime.shutdown_timeout(LOOKUPS_END);
     thread.wait();
     ended
 }
@@ -166,7 +177,15 @@ async fn live(
     let (reloads, mut asked) = mpsc::channel(1);
     let force = fleet.force();
     let clock = HostClock::real();
-    let desk = Desk { commands: commands.clone(), reloads, force: force.clone(), clock, uid: socket.uid() };
+    let desk = Desk {
+        commands: commands.clone(),
+        reloads,
+        force: force.clone(),
+        clock,
+        uid: socket.uid(),
+        config: places.config.clone(),
+        rounds: Semaphore::new(ROUNDS_MAX),
+    };
     let (stop, stopped) = oneshot::channel();
     let serving = tokio::spawn(control::serve(listener, desk, async { drop(stopped.await) }));
     let running = tokio::spawn(fleet.run(receiver));
@@ -189,7 +208,7 @@ async fn live(
     metrics.close().await;
     // A loop or a server that is gone needs no telling.
     let _gone = (stop.send(()), commands.send(Command::Drain).await);
-    let ended = running.await.map_err(|error| StartError::System(io::Error::other(error)));
+    let ended = running.await.map_err(|error| StartError::Bug(error.to_string()));
     let _broken = serving.await;
     Ok((thread, ended))
 }

@@ -35,14 +35,19 @@ const BOUNDS: Bounds = Bounds {
 #[derive(Debug)]
 pub struct ListenError {
     address: SocketAddr,
+    /// Where we listen ourselves on that port.
+    ours: Option<SocketAddr>,
     error: io::Error,
 }
 
 impl fmt::Display for ListenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, error } = self;
+        let Self { address, ours, error } = self;
         write!(f, "cannot listen on {address}: {error}; ")?;
         match error.kind() {
+            io::ErrorKind::AddrInUse if ours.is_some() => {
+                write!(f, "ilo-reaper itself listens on that port: restart the service to move it, or choose another")
+            }
             io::ErrorKind::AddrInUse => {
                 write!(f, "choose another port for `report.listen`, or stop who has it (`ss -ltnp` tells)")
             }
@@ -90,7 +95,9 @@ impl Listener {
             None => Ok(Bound::Nothing),
             Some(address) if self.open.as_ref().is_some_and(|open| open.address == address) => Ok(Bound::Same),
             Some(address) => {
-                let listener = TcpListener::bind(address).await.map_err(|error| ListenError { address, error })?;
+                let ours = self.open.as_ref().map(|open| open.address).filter(|ours| ours.port() == address.port());
+                let refused = |error| ListenError { address, ours, error };
+                let listener = TcpListener::bind(address).await.map_err(refused)?;
                 Ok(Bound::At(address, listener))
             }
         }
@@ -136,14 +143,17 @@ async fn answer(commands: mpsc::Sender<Command>, request: Request<Bytes>) -> Res
         return refused;
     }
     let Some(survey) = survey(&commands).await else { return plain(StatusCode::SERVICE_UNAVAILABLE) };
+    // Whoever asks only for this must not wait behind a resolver that hangs.
+    if matches!(path, "/healthz" | "/readyz") {
+        return page(String::from("ok\n"), "text/plain; charset=utf-8");
+    }
     let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
     let exposition = Exposition::accepted(accept);
     let path = path.to_owned();
     let rendered = tokio::task::spawn_blocking(move || match path.as_str() {
         "/metrics" => (metrics(&survey, exposition), exposition.content_type()),
         "/status.json" => (format!("{}\n", status_json(&survey)), "application/json"),
-        "/" => (status_page(&survey), "text/html; charset=utf-8"),
-        _ => (String::from("ok\n"), "text/plain; charset=utf-8"),
+        _ => (status_page(&survey), "text/html; charset=utf-8"),
     });
     match rendered.await {
         Ok((body, content_type)) => page(body, content_type),

@@ -86,6 +86,7 @@ impl Failure {
             Self::Start(StartError::Mistakes(_))
             | Self::Asked(Failed::Refused(StatusCode::UNPROCESSABLE_ENTITY, _)) => exit::CONFIGURATION,
             Self::Asked(Failed::NoDaemon(..)) => exit::NO_DAEMON,
+            Self::Start(StartError::Bug(_)) => exit::BUG,
             Self::Start(_) | Self::Asked(_) | Self::Plain(_) | Self::Told => exit::FAILED,
         }
     }
@@ -185,8 +186,11 @@ fn places(config: Option<PathBuf>) -> Result<Places, Failure> {
     // Root judges files as the service will: by the user that the state belongs to.
     let service = fs::metadata(&state).ok().filter(|service| own.uid() == 0 && service.uid() != 0);
     let user = service.as_ref().unwrap_or(&own);
+    let named = config.or_else(|| of("ILO_REAPER_CONFIG").map(PathBuf::from));
+    let named = named.map(|named| std::path::absolute(&named).unwrap_or(named));
     Ok(Places {
-        config: config.or_else(|| of("ILO_REAPER_CONFIG").map(PathBuf::from)).unwrap_or_else(|| PathBuf::from(CONFIG)),
+        is_config_named: named.is_some(),
+        config: named.unwrap_or_else(|| PathBuf::from(CONFIG)),
         control: run.join(SOCKET),
         state,
         surroundings: Surroundings {
@@ -324,7 +328,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::panic, reason = "it is the bug that the test is about")]
     fn a_bug_exits_with_70_and_nothing_else_does() {
         assert_eq!(or_bug(|| panic!("a bug")), ExitCode::from(70));
         assert_eq!(or_bug(|| ExitCode::from(exit::USAGE)), ExitCode::from(2));

@@ -6,14 +6,19 @@ use serde_json::{Value, json};
 
 use super::args::{Pause, Protect, Protections};
 use super::{Failure, complain, say};
-use crate::control::{self, Failed, path};
+use crate::control::{self, Failed, Whom, path};
 use crate::daemon::{self, Places};
 use crate::report::table;
 use crate::settings::Orders;
 use crate::state::State;
 
+/// The daemon of these places.
+pub(super) fn whom(places: &Places) -> Whom<'_> {
+    Whom { socket: &places.control, config: places.is_config_named.then_some(places.config.as_path()) }
+}
+
 fn ask(places: &Places, path: &str, body: Option<Value>) -> Result<Value, Failure> {
-    Ok(daemon::runtime()?.block_on(control::ask(&places.control, path, body))?)
+    Ok(daemon::runtime()?.block_on(control::ask(whom(places), path, body))?)
 }
 
 pub(super) fn reload(places: &Places) -> Result<(), Failure> {
@@ -58,7 +63,12 @@ pub(super) fn status(places: &Places, as_json: bool) -> Result<(), Failure> {
 
 pub(super) fn pause(places: &Places, pause: &Pause) -> Result<(), Failure> {
     let for_s = pause.length.map(|length| length.as_secs());
-    ask(places, path::PAUSE, Some(json!({ "reason": pause.reason, "for_s": for_s })))?;
+    let answer = ask(places, path::PAUSE, Some(json!({ "reason": pause.reason, "for_s": for_s })))?;
+    let (by, reason) = (text(&answer["by"]), text(&answer["reason"]));
+    if answer["is_longer"] == true {
+        let until = answer["until"].as_str().map_or(String::from("`ilo-reaper resume`"), str::to_owned);
+        return say(&format!("paused already, until {until}, by {by}: {reason}"));
+    }
     let until = pause.length.map_or(String::from("until `ilo-reaper resume`"), |length| {
         format!("for {}", humantime::format_duration(length))
     });
@@ -71,6 +81,14 @@ pub(super) fn resume(places: &Places) -> Result<(), Failure> {
         Ok(answer) => answer["was_held"] == true,
         Err(Failure::Asked(Failed::NoDaemon(..))) => {
             let opened = daemon::open(places)?;
+            if let Some(reset) = &opened.reset {
+                return Err(Failure::Plain(format!(
+                    "the state was lost just now ({}: {}); nothing was resumed, so that nobody is ended whom a lost \
+                     protection spared: look, and say `ilo-reaper resume` again",
+                    reset.path.display(),
+                    reset.cause
+                )));
+            }
             let was_held = opened.observing || opened.orders.pause.is_some();
             let orders = Orders { pause: None, ..opened.orders };
             daemon::runtime()?

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use super::args::{List, Sweep};
-use super::{Failure, complain, say};
+use super::{Failure, complain, running, say};
 use crate::config;
 use crate::control::{self, Failed, path};
-use crate::daemon::{self, Places};
+use crate::daemon::{self, Places, StartError};
 use crate::event::{Event, Priority, Tell};
 use crate::fleet::{Asked, Command, Turns};
 use crate::report::{sentence, table, visits_json};
@@ -28,7 +28,8 @@ pub(super) fn list(places: &Places, list: &List) -> Result<(), Failure> {
 
 fn round(places: &Places, list: &List, may_end: MayEnd) -> Result<(), Failure> {
     let asked = json!({ "ilos": list.ilos, "end": word(may_end) });
-    let (seen, cut) = match daemon::runtime()?.block_on(control::ask(&places.control, path::VISITS, Some(asked))) {
+    let (seen, cut) = match daemon::runtime()?.block_on(control::ask(running::whom(places), path::VISITS, Some(asked)))
+    {
         Err(Failed::NoDaemon(..)) => (alone(places, &list.ilos, may_end)?, "by a signal"),
         seen => (seen?, "when the daemon did, or took them out,"),
     };
@@ -84,7 +85,7 @@ fn alone(places: &Places, asked: &[String], may_end: MayEnd) -> Result<Value, Fa
         (running.await.map(|()| round), thread)
     });
     thread.wait();
-    let broken = |why: &dyn std::fmt::Display| Failure::Plain(format!("the round broke: {why}; this is a bug"));
+    let broken = |why: &dyn std::fmt::Display| Failure::Start(StartError::Bug(why.to_string()));
     let round = round.map_err(|why| broken(&why))?.map_err(|why| broken(&why))?;
     Ok(visits_json(&round, &targets, count))
 }

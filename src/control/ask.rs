@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -9,11 +10,11 @@ use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::PATIENCE;
+use super::{CONFIG, PATIENCE};
 
 /// The longest answer. A fleet of 10,000 iLOs with all its sessions has some tens of megabytes.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
@@ -56,26 +57,52 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-/// Asks the daemon whose socket is at `socket`: with a body it is told something, without one it is to show something.
-pub async fn ask(socket: &Path, path: &str, body: Option<Value>) -> Result<Value, Failed> {
+/// The daemon whose socket is at `socket`, and the configuration that it is taken to run on, where somebody named one.
+#[derive(Clone, Copy, Debug)]
+pub struct Whom<'a> {
+    /// Its socket.
+    pub socket: &'a Path,
+    /// Else it is not asked: whoever names another configuration means another fleet.
+    pub config: Option<&'a Path>,
+}
+
+/// Asks a daemon: with a body it is told something, without one it is to show something.
+pub async fn ask(whom: Whom<'_>, path: &str, body: Option<Value>) -> Result<Value, Failed> {
+    let socket = whom.socket;
     let stream = UnixStream::connect(socket).await.map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => Failed::NotAllowed(socket.to_owned()),
         _ => Failed::NoDaemon(socket.to_owned(), error.to_string()),
     })?;
     let lost = |error: &dyn fmt::Display| Failed::Lost(error.to_string());
-    let answered = timeout(PATIENCE, exchange(stream, path, body)).await.map_err(|error| lost(&error))?;
+    let answered = timeout(PATIENCE, exchange(stream, whom.config, path, body)).await.map_err(|error| lost(&error))?;
     let (status, body) = answered.map_err(|why| lost(&why))?;
-    let value = serde_json::from_slice(&body).map_err(|error| lost(&error))?;
-    if status.is_success() { Ok(value) } else { Err(Failed::Refused(status, value)) }
+    let value = serde_json::from_slice(&body);
+    match value {
+        Ok(value) if status.is_success() => Ok(value),
+        Ok(value) => Err(Failed::Refused(status, value)),
+        Err(error) if status.is_success() => Err(lost(&error)),
+        // What the server itself refuses, it does in plain text.
+        Err(_) => {
+            Err(Failed::Refused(status, json!({ "error": format!("the daemon refused the question: {status}") })))
+        }
+    }
 }
 
-async fn exchange(stream: UnixStream, path: &str, body: Option<Value>) -> Result<(StatusCode, Bytes), String> {
+async fn exchange(
+    stream: UnixStream,
+    config: Option<&Path>,
+    path: &str,
+    body: Option<Value>,
+) -> Result<(StatusCode, Bytes), String> {
     let told = |error: hyper::Error| error.to_string();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(told)?;
     let driven = tokio::spawn(connection);
     let method = if body.is_some() { Method::POST } else { Method::GET };
     let body = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
-    let request = Request::builder().method(method).uri(path).header(header::HOST, "ilo-reaper");
+    let mut request = Request::builder().method(method).uri(path).header(header::HOST, "ilo-reaper");
+    if let Some(config) = config {
+        request = request.header(CONFIG, config.as_os_str().as_bytes());
+    }
     let request = request.header(header::CONTENT_TYPE, "application/json").body(Full::new(body));
     let response = sender.send_request(request.map_err(|error| error.to_string())?).await.map_err(told)?;
     let status = response.status();

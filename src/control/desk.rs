@@ -1,6 +1,9 @@
 //! The side of the daemon: what is asked, and where it goes.
 
+use std::ffi::OsStr;
 use std::future::Future;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::net::UnixListener;
 use tokio::net::unix::UCred;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::wishes::{Around, Pause, Protect, Unprotect, Visits};
 use super::{PATIENCE, path};
@@ -51,6 +54,10 @@ pub struct Desk {
     pub clock: HostClock,
     /// Who may ask beside root.
     pub uid: u32,
+    /// The main file of the configuration.
+    pub config: PathBuf,
+    /// Rounds of visits at once: each keeps what it saw until its end, and other questions need places too.
+    pub rounds: Semaphore,
 }
 
 /// Few people ask at once. An answer may wait for a DELETE under way, for a slow disk, for large lists that are read; and
@@ -58,7 +65,7 @@ pub struct Desk {
 const BOUNDS: Bounds = Bounds {
     connections: 32,
     read: Duration::from_secs(5),
-    body_bytes: 64 << 10,
+    body_bytes: 1 << 20,
     whole: PATIENCE,
     end: Duration::from_secs(2),
 };
@@ -90,6 +97,7 @@ impl Desk {
         // The rights of the socket say the same; this holds also for the moment before it has them.
         let uid = peer.map(|peer| peer.uid()).filter(|uid| *uid == 0 || *uid == self.uid);
         let uid = uid.ok_or_else(|| refused(StatusCode::FORBIDDEN, "only root and the service's own user may ask"))?;
+        self.is_meant(request)?;
         let in_force = self.force.now();
         let around = || Around { by: format!("uid {uid}"), now: self.clock.now(), settings: &in_force.settings };
         let bad = |why: String| refused(StatusCode::BAD_REQUEST, &why);
@@ -112,6 +120,21 @@ impl Desk {
         }
     }
 
+    /// Whoever names another configuration means another fleet.
+    fn is_meant(&self, request: &Request<Bytes>) -> Result<(), Told> {
+        let Some(asked) = request.headers().get(super::CONFIG) else { return Ok(()) };
+        let asked = Path::new(OsStr::from_bytes(asked.as_bytes()));
+        let same = |one: &Path, other: &Path| one == other || one.canonicalize().ok() == other.canonicalize().ok();
+        if same(asked, &self.config) {
+            return Ok(());
+        }
+        let why = format!(
+            "the daemon that runs has another configuration, {}; leave `--config` and ILO_REAPER_CONFIG out, or stop it",
+            self.config.display()
+        );
+        Err(refused(StatusCode::CONFLICT, &why))
+    }
+
     async fn status(&self) -> Result<Told, Told> {
         let (survey, heard) = oneshot::channel();
         self.commands.send(Command::Survey(survey)).await.map_err(|_| stopping())?;
@@ -128,6 +151,9 @@ impl Desk {
     }
 
     async fn visit(&self, asked: Asked) -> Result<Told, Told> {
+        let too_many =
+            |_| refused(StatusCode::CONFLICT, "several rounds of visits are under way; wait for one of them");
+        let _place = self.rounds.try_acquire().map_err(too_many)?;
         let ((answer, seen), count) = (oneshot::channel(), asked.ilos.len());
         self.commands.send(Command::Visit(asked, answer)).await.map_err(|_| stopping())?;
         let seen = seen.await.map_err(|_| stopping())?;
@@ -155,9 +181,15 @@ impl Desk {
 
     async fn wish(&self, wish: Wish) -> Result<Told, Told> {
         let (answer, heard) = oneshot::channel();
+        let asked = if let Wish::Pause(order) = &wish { Some(order.clone()) } else { None };
         self.commands.send(Command::Wish(wish, answer)).await.map_err(|_| stopping())?;
         let told = match heard.await.map_err(|_| stopping())? {
-            Ok(Granted::Paused) => json!({ "v": 1, "paused": true }),
+            Ok(Granted::Paused(by)) => {
+                let mut told = order(&by);
+                (told["v"], told["paused"], told["is_longer"]) =
+                    (json!(1), json!(true), json!(asked.is_some_and(|asked| asked != by)));
+                told
+            }
             Ok(Granted::Resumed(was_held)) => json!({ "v": 1, "paused": false, "was_held": was_held }),
             Ok(Granted::Protected(id)) => json!({ "v": 1, "protection": id }),
             Ok(Granted::Unprotected) => json!({ "v": 1 }),

@@ -11,7 +11,7 @@ use crate::control::{Reload, Reloaded};
 use crate::event::{Event, Teller};
 use crate::fleet::{Command, Force};
 use crate::listener::{Bound, Listener};
-use crate::settings::{Settings, Trust};
+use crate::settings::{Orders, Settings, Shield, Trust};
 use crate::signals::Listening;
 use crate::systemd::Manager;
 
@@ -96,7 +96,8 @@ impl Reloader<'_> {
         bound: Bound,
     ) -> Option<(Arc<Settings>, Reloaded)> {
         let Loaded { settings, warnings, credentials } = loaded;
-        let change = config::change(old, &settings);
+        let mut change = config::change(old, &settings);
+        change.bolder.extend(unprotected(&self.force.now().orders, &settings));
         let reloaded = Reloaded {
             added: change.added.len(),
             removed: change.removed.len(),
@@ -115,6 +116,14 @@ impl Reloader<'_> {
         tell_insecure(&settings, self.teller);
         Some((settings, reloaded))
     }
+}
+
+/// Protections by hand that are about an iLO of which the configuration knows nothing by that name.
+fn unprotected<'a>(orders: &'a Orders, settings: &'a Settings) -> impl Iterator<Item = String> + 'a {
+    let is_gone = |shield: &&Shield| shield.ilo.as_ref().is_some_and(|ilo| !settings.targets.contains_key(ilo));
+    orders.shields.iter().filter(is_gone).map(|shield| {
+        format!("protection {} ({shield}) spares nobody: the configuration names no such iLO", shield.protection.id)
+    })
 }
 
 /// The service manager hands credentials out once.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::{Id, JoinError};
 
 use super::{FORBIDDEN_WAIT, Finished, Fleet, Flight, Outcome, Rejection, SOON, news, survey, tally};
-use crate::event::{Event, Place};
+use crate::event::{Event, Failing, Place};
 use crate::redfish::Transport;
 use crate::settings::{Pressure, Target};
 use crate::state::{State, Unwritable};
@@ -42,8 +42,11 @@ impl<T: Transport, S: State> Fleet<T, S> {
         self.breaker.released(&target.credential, &target.name);
         self.tally.broke(&target);
         self.saw_asked(&target.name, Err(super::broken()), Outcome::Failed(None));
+        let host_now = self.world.clock.now();
         let Some(slot) = self.slots.get_mut(&target.name) else { return };
         slot.parked = true;
+        slot.last_visit = Some(host_now);
+        slot.failing = Some(Failing { since: host_now, outcome: tally::BROKEN, why: super::broken().to_string() });
         let detail = crate::session::clean(&error.to_string(), 300);
         self.tell(Event::VisitBroken { at: Place::from(target.as_ref()), detail }, now);
     }
@@ -71,7 +74,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
         self.tally.ended(target, visited, &events);
         let host_now = self.world.clock.now();
         slot.last_visit = Some(host_now);
-        slot.failing = tally::failing(slot.failing.take(), visited, host_now);
+        slot.failing = tally::failing(slot.failing.take(), visited, host_now, slot.told.unreachable);
         let outcome = match outcome {
             Outcome::Good(_) => Outcome::Good(slot.told.watch.look_within()),
             other => other,
@@ -138,11 +141,14 @@ impl<T: Transport, S: State> Fleet<T, S> {
     fn tell_state(&mut self, visited: &Visited) {
         match &visited.unwritable {
             Some(why) => self.tell_unwritable(why),
-            None if self.unwritable && visited.wrote => {
-                self.unwritable = false;
-                self.teller.tell(Event::StateWritable { path: self.state_path.clone() });
-            }
-            _ => {}
+            None if visited.wrote => self.tell_writable(),
+            None => {}
+        }
+    }
+
+    pub(super) fn tell_writable(&mut self) {
+        if std::mem::take(&mut self.unwritable) {
+            self.teller.tell(Event::StateWritable { path: self.state_path.clone() });
         }
     }
 

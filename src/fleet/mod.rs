@@ -314,6 +314,9 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 Leave::AfterCanary(until) => return self.schedule.done(name, Outcome::Postponed(until), now),
                 Leave::Wait(until) => {
                     self.schedule.done(name, Outcome::Postponed(until), now);
+                    let (since, error) = (self.world.clock.now(), VisitError::NoLoginNow);
+                    let no_door = || Failing { since, outcome: error.name(), why: error.to_string() };
+                    slot.failing.get_or_insert_with(no_door);
                     // Another iLO that tries the password first is worth waiting for, a suspension is not.
                     return self.fail_asked(name, &VisitError::NoLoginNow);
                 }

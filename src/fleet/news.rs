@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::squeeze::Watch;
 use crate::event::{Case, Cause, Event, Place};
 use crate::policy::{Doomed, Judged, Learned, Verdict};
-use crate::session::{Clock, SessionId};
+use crate::session::{Clock, Extent, SessionId};
 use crate::settings::{Mode, Settings, Target, Trust};
 use crate::visit::{Fate, Visit, VisitError, Visited};
 
@@ -69,7 +69,11 @@ pub(super) fn of(
     match &visited.result {
         Ok(visit) => {
             counts.visited = 1;
-            good(told, &at, now, &mut events);
+            // Where not all of a table is ever seen, nobody is ended and no pressure is told: a person must know.
+            match unseen(visit) {
+                Some(error) => failed(told, target, &error, remind, now, &mut events),
+                None => good(told, &at, now, &mut events),
+            }
             clock(told, (&at, remind), visited, visit, now, &mut events);
             match visit.mode {
                 Mode::Observe => counts.would_reap = would_reap(told, &at, visit, &mut events),
@@ -87,6 +91,16 @@ pub(super) fn of(
         Err(error) => failed(told, target, error, remind, now, &mut events),
     }
     (events, counts)
+}
+
+/// What keeps a visit from seeing the whole table, if anything.
+pub(super) fn unseen(visit: &Visit) -> Option<VisitError> {
+    match &visit.seen.extent {
+        Extent::Cut(why) => {
+            Some(VisitError::Nonsense(format!("not all of its table is seen ({why}), so nobody is ended")))
+        }
+        Extent::Whole => None,
+    }
 }
 
 fn good(told: &mut Told, at: &Place, now: Duration, events: &mut Vec<Event>) {

@@ -41,8 +41,8 @@ pub enum Wish {
 /// What became of it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Granted {
-    /// The brake is on.
-    Paused,
+    /// The brake is on, by this order: where another one lasts longer, by that.
+    Paused(Order),
     /// It is off; whether it was on, or the state had been lost.
     Resumed(bool),
     /// The protection is in force, by this id.
@@ -150,8 +150,9 @@ impl<T: Transport, S: State> Fleet<T, S> {
             self.put_in_force(step.after, written.is_ok() && step.resumes);
             step.events.into_iter().for_each(|event| self.teller.tell(event));
         }
-        if let Err(why) = &written {
-            self.tell_unwritable(why);
+        match &written {
+            Ok(()) => self.tell_writable(),
+            Err(why) => self.tell_unwritable(why),
         }
         if let Some((answer, granted)) = step.answer {
             let denied = if is_in_force { Denied::OnlyInForce } else { Denied::NotWritten };
@@ -208,9 +209,13 @@ fn step(before: &Orders, wish: Wish, lost: Option<String>) -> Result<(Step, Gran
     let mut after = before.clone();
     let (events, holds_back, granted) = match wish {
         Wish::Pause(pause) => {
-            let event = paused(&pause);
-            after.pause = Some(pause);
-            (vec![event], true, Granted::Paused)
+            if let Some(longer) = before.pause.clone().filter(|longer| outlasts(longer, &pause)) {
+                (Vec::new(), true, Granted::Paused(longer))
+            } else {
+                let event = paused(&pause);
+                after.pause = Some(pause.clone());
+                (vec![event], true, Granted::Paused(pause))
+            }
         }
         Wish::Resume(by) => {
             let pause = after.pause.take();
@@ -225,7 +230,7 @@ fn step(before: &Orders, wish: Wish, lost: Option<String>) -> Result<(Step, Gran
             if after.shields.len() >= SHIELDS_MAX {
                 return Err(Denied::TooMany);
             }
-            shield.protection.id = free_id(&after);
+            shield.protection.id = free_id(&after, shield.order.since);
             let id = shield.protection.id.clone();
             let event = protected(&shield);
             after.shields.push(*shield);
@@ -257,9 +262,18 @@ fn expired(before: &Orders, host_now: Timestamp) -> Step {
     Step { after, holds_back: true, resumes: false, events, answer: None }
 }
 
-/// The first free one of `by-hand-1`, `by-hand-2`, …
-fn free_id(orders: &Orders) -> String {
-    let mut ids = (1..).map(|number: usize| format!("by-hand-{number}"));
+/// Whether a pause ends later than another one, or only when somebody ends it.
+fn outlasts(one: &Order, other: &Order) -> bool {
+    match (one.until, other.until) {
+        (one, Some(other)) => one.is_none_or(|one| one > other),
+        (_, None) => false,
+    }
+}
+
+/// An id that was never given before: whoever removes a protection late must not end somebody else's.
+fn free_id(orders: &Orders, since: Timestamp) -> String {
+    let first = format!("by-hand-{}", since.unix_s());
+    let mut ids = std::iter::once(first.clone()).chain((2..).map(|number: usize| format!("{first}-{number}")));
     let is_free = |id: &String| orders.shields.iter().all(|shield| shield.protection.id != *id);
     ids.find(is_free).unwrap_or_default()
 }

@@ -39,6 +39,8 @@ pub enum Turns {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     due: Duration,
+    /// Its own turn, where somebody asked for a visit before it.
+    own: Option<Duration>,
     failures: u32,
     again: bool,
     /// In flight, and whether on a place of the sick.
@@ -100,7 +102,8 @@ impl Schedule {
                 entry.leaving = false;
                 continue;
             }
-            let entry = Entry { due: Duration::MAX, failures: 0, again: false, flying: None, leaving: false };
+            let entry =
+                Entry { due: Duration::MAX, own: None, failures: 0, again: false, flying: None, leaving: false };
             self.entries.insert(name.clone(), entry);
             if self.turns == Turns::Own {
                 self.queue(name, now + self.phase(name));
@@ -129,10 +132,12 @@ impl Schedule {
         self.queue(name, old.0.min(due));
     }
 
-    /// Somebody asks for a visit: its turn is now. One in flight is left to end, and is to be asked for again then.
+    /// Somebody asks for a visit: its turn is now, and its own turn comes all the same. One in flight is left to end, and is
+    /// to be asked for again then.
     pub fn hurry(&mut self, name: &IloName, now: Duration) {
-        let Some(entry) = self.entries.get(name).filter(|entry| entry.flying.is_none()) else { return };
+        let Some(entry) = self.entries.get_mut(name).filter(|entry| entry.flying.is_none()) else { return };
         let old = (entry.due, name.clone());
+        entry.own.get_or_insert(entry.due);
         self.healthy.remove(&old);
         self.sick.remove(&old);
         self.queue(name, old.0.min(now));
@@ -204,14 +209,20 @@ impl Schedule {
             Outcome::Failed(_) => entry.failures = entry.failures.saturating_add(1),
             Outcome::Again | Outcome::Postponed(_) => {}
         }
+        let own = if entry.again { entry.own } else { entry.own.take() };
         let failures = entry.failures;
         if self.turns == Turns::Asked && !matches!(outcome, Outcome::Again | Outcome::Postponed(_)) {
             entry.due = Duration::MAX;
             return;
         }
         let due = match outcome {
-            Outcome::Good(None) => self.next_turn(name, now),
-            Outcome::Good(Some(within)) => self.next_turn(name, now).min(now + within.max(self.fastest)),
+            Outcome::Good(within) => {
+                let next = self.next_turn(name, now);
+                let sooner = within.map_or(next, |within| now + within.max(self.fastest));
+                // A visit that only looked takes nobody's turn away.
+                let own = own.map_or(next, |own| own.max(now + self.fastest));
+                next.min(sooner).min(own)
+            }
             Outcome::InLine => now + in_line(name, now),
             Outcome::Failed(wait) => now + self.backoff(name, failures).max(wait.unwrap_or_default().min(BACKOFF_MAX)),
             Outcome::Again => now,
@@ -442,6 +453,26 @@ mod tests {
         schedule.done(&names[2], Outcome::Good(None), now);
         let next = schedule.entries[&names[2]].due;
         assert_eq!(next.as_millis() % 60_000, turn.as_millis() % 60_000);
+    }
+
+    /// Somebody looks every 20 s, for an hour. A look ends nobody, so the visits that do must come all the same.
+    #[test]
+    fn looks_take_nobody_s_turn_away() {
+        let names = names(1);
+        let mut schedule = schedule(&names, 8);
+        let mut own = 0;
+        for second in 0..3600 {
+            let now = Duration::from_secs(second);
+            let is_asked = second % 20 == 0;
+            if is_asked {
+                schedule.hurry(&names[0], now);
+            }
+            while let Next::Due(name) = schedule.next(now) {
+                own += u32::from(!is_asked);
+                schedule.done(&name, Outcome::Good(None), now);
+            }
+        }
+        assert!((55..=65).contains(&own), "{own} of its own in an hour");
     }
 
     #[test]

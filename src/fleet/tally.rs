@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::news;
 use crate::event::{Counts, Event, Failing, Histogram};
 use crate::policy::Cap;
 use crate::settings::{Mode, Settings, Target};
@@ -21,7 +22,7 @@ const DURATIONS: [Duration; 10] =
 const LAGS: [Duration; 8] = [ms(10), ms(100), ms(500), ms(1000), ms(5000), ms(15_000), ms(60_000), ms(300_000)];
 
 /// What a visit that broke counts as.
-const BROKEN: &str = "broken";
+pub(super) const BROKEN: &str = "broken";
 /// What a visit that saw who is on, and did what was to do, counts as.
 const GOOD: &str = "good";
 
@@ -127,9 +128,11 @@ impl Tally {
     }
 }
 
-/// What is wrong with an iLO after a visit, if it was `before`. A held session that was lost is replaced at once.
-pub(super) fn failing(before: Option<Failing>, visited: &Visited, now: Timestamp) -> Option<Failing> {
-    match failure(visited) {
+/// What is wrong with an iLO after a visit, if it was `before`. A held session that was lost is replaced at once; a table
+/// of which only a part is seen is wrong when that was told to last.
+pub(super) fn failing(before: Option<Failing>, visited: &Visited, now: Timestamp, lasts: bool) -> Option<Failing> {
+    let unseen = visited.result.as_ref().ok().and_then(news::unseen).filter(|_| lasts);
+    match failure(visited).or(unseen.as_ref()) {
         None => None,
         Some(VisitError::DoorLost) => before,
         Some(error) => {

@@ -63,12 +63,30 @@ fn because(world: &World) -> Vec<String> {
     world.heard("session.would_reap").into_iter().map(why).collect()
 }
 
+/// Somebody's script pauses for ten minutes while a person's pause has no end.
+#[test]
+fn a_shorter_pause_does_not_end_a_longer_one() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        let running = world.start();
+        assert_eq!(ask(&running, pause(Some(600))).await, Ok(Granted::Paused(order(Some(600)))));
+        assert_eq!(ask(&running, pause(None)).await, Ok(Granted::Paused(order(None))), "a longer one does");
+        assert_eq!(ask(&running, pause(Some(900))).await, Ok(Granted::Paused(order(None))));
+        let leaked = world.leaked("r1", "svc-backup", 1200);
+        world.pass(3600).await;
+        assert!(world.lives("r1", &leaked), "{}", world.story());
+        assert_eq!((world.heard("daemon.paused").len(), world.heard("daemon.resumed").len()), (2, 0));
+        assert_eq!(world.state.orders().pause, Some(order(None)));
+        world.stop(running).await;
+    });
+}
+
 #[test]
 fn while_paused_nobody_goes_and_all_is_told_and_when_resumed_they_go() {
     story(|| async {
         let world = World::of(&["r1", "r2"]);
         let running = world.start();
-        assert_eq!(ask(&running, pause(None)).await, Ok(Granted::Paused));
+        assert_eq!(ask(&running, pause(None)).await, Ok(Granted::Paused(order(None))));
         let leaked = [world.leaked("r1", "svc-backup", 1200), world.leaked("r2", "svc-backup", 1200)];
         world.pass(600).await;
         assert!(world.lives("r1", &leaked[0]) && world.lives("r2", &leaked[1]), "{}", world.story());
@@ -119,16 +137,22 @@ fn protections_by_hand_spare_whom_they_name_and_nobody_else() {
         let world = World::of(&["r1", "r2"]);
         let running = world.start();
         let one = world.leaked("r1", "svc-fw", 1200);
-        assert_eq!(ask(&running, protect("SVC-*", Some("r2"), None)).await, Ok(Granted::Protected("by-hand-1".into())));
-        assert_eq!(ask(&running, protect_session("r1", &one)).await, Ok(Granted::Protected("by-hand-2".into())));
+        assert_eq!(
+            ask(&running, protect("SVC-*", Some("r2"), None)).await,
+            Ok(Granted::Protected("by-hand-1750709294".into()))
+        );
+        assert_eq!(
+            ask(&running, protect_session("r1", &one)).await,
+            Ok(Granted::Protected("by-hand-1750709294-2".into()))
+        );
         let (other, there) = (world.leaked("r1", "svc-fw", 1200), world.leaked("r2", "svc-fw", 1200));
         world.pass(70).await;
         assert!(world.lives("r1", &one) && world.lives("r2", &there), "{}", world.story());
         assert!(!world.lives("r1", &other), "{}", world.story());
 
-        let gone = || Wish::Unprotect(String::from("by-hand-2"), String::from("uid 0"));
+        let gone = || Wish::Unprotect(String::from("by-hand-1750709294-2"), String::from("uid 0"));
         assert_eq!(ask(&running, gone()).await, Ok(Granted::Unprotected));
-        assert_eq!(ask(&running, gone()).await, Err(Denied::Unknown(String::from("by-hand-2"))));
+        assert_eq!(ask(&running, gone()).await, Err(Denied::Unknown(String::from("by-hand-1750709294-2"))));
         world.pass(70).await;
         assert!(!world.lives("r1", &one) && world.lives("r2", &there), "{}", world.story());
         assert_eq!((world.heard("protection.added").len(), world.heard("protection.ended").len()), (2, 1));
@@ -224,7 +248,7 @@ fn what_was_answered_survives_a_kill_at_any_commit() {
             let (answer, mut heard) = oneshot::channel();
             let back = match &wish {
                 Wish::Pause(_) => resume(),
-                _ => Wish::Unprotect(String::from("by-hand-1"), String::from("uid 0")),
+                _ => Wish::Unprotect(String::from("by-hand-1750709294"), String::from("uid 0")),
             };
             running.commands.send(ilo_reaper::fleet::Command::Wish(back, answer)).await.unwrap();
             world.pass(200).await;
@@ -261,7 +285,7 @@ fn an_order_that_cannot_be_written_says_so_and_errs_on_the_side_of_the_living() 
         ask(&running, protect("svc-backup", None, None)).await.unwrap();
         ask(&running, resume()).await.unwrap();
         world.state.fail(true);
-        let unprotect = Wish::Unprotect(String::from("by-hand-1"), String::from("uid 0"));
+        let unprotect = Wish::Unprotect(String::from("by-hand-1750709294"), String::from("uid 0"));
         assert!(matches!(ask(&running, unprotect.clone()).await, Err(Denied::NotWritten(_))));
         world.state.fail(false);
         world.pass(200).await;

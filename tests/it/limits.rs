@@ -120,6 +120,43 @@ fn an_ilo_that_does_not_answer_is_told_after_three_visits_and_once() {
     });
 }
 
+/// Nobody is ended where not all is seen, and nothing tells how full it is. Somebody must know that this iLO is on its own.
+#[test]
+fn an_ilo_that_never_shows_its_whole_table_is_told() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        let leaked = world.leaked("r1", "svc-backup", 1200);
+        let is_cut = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+        let cut = std::sync::Arc::clone(&is_cut);
+        world.after(move |request, answer| {
+            let is_poll = request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/");
+            if is_poll && cut.load(std::sync::atomic::Ordering::Relaxed) {
+                let mut told: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+                told["Members@odata.nextLink"] = "/redfish/v1/SessionService/Sessions?$skip=50".into();
+                *answer.body_mut() = told.to_string().into();
+            }
+            std::time::Duration::ZERO
+        });
+        let running = world.start();
+        world.pass(110).await;
+        assert!(world.heard("ilo.unreachable").is_empty(), "{}", world.story());
+        world.pass(600).await;
+        let heard = world.heard("ilo.unreachable");
+        let [Event::IloUnreachable { cause: Cause::Nonsense, detail, .. }] = heard.as_slice() else {
+            panic!("{heard:?}")
+        };
+        assert!(detail.contains("not all of its table is seen"), "{detail}");
+        let (asked, survey) = tokio::sync::oneshot::channel();
+        running.commands.send(Command::Survey(asked)).await.unwrap();
+        assert_eq!(survey.await.unwrap().ilos[0].is_up(), Some(false));
+        assert!(world.lives("r1", &leaked));
+        is_cut.store(false, std::sync::atomic::Ordering::Relaxed);
+        world.pass(130).await;
+        assert!(!world.lives("r1", &leaked) && world.heard("ilo.reachable").len() == 1, "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
 #[test]
 fn the_dead_delay_nobody() {
     story(|| async {
