@@ -84,12 +84,12 @@ said '1 iLOs: '
 
 step "mail"
 readme 'sudo cp /usr/share/doc/ilo-reaper/examples/alerts/ilo-reaper-mail@.service /etc/systemd/system/'
-readme 'sudo systemctl enable --now ilo-reaper-mail@ilo.near_limit ilo-reaper-mail@ilo.critical ilo-reaper-mail@ilo.blocked'
+readme 'sudo systemctl enable --now ilo-reaper-mail@ilo.near_limit ilo-reaper-mail@ilo.critical ilo-reaper-mail@ilo.full ilo-reaper-mail@ilo.blocked'
 
 step "a script logs in seven times and never out"
-# Both follow the journal from the moment on that they are there.
+# All follow the journal from the moment on that they are there.
 for (( try = 0; try < 100; try++ )); do
-    [[ $(inside sh -c 'pgrep -c -f "journalctl --quiet --follow" || true') -ge 3 ]] && break
+    [[ $(inside sh -c 'pgrep -c -f "journalctl --quiet --follow" || true') -ge 4 ]] && break
     sleep 0.1
 done
 began=$SECONDS
