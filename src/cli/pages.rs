@@ -22,9 +22,12 @@ const CONFIG_PAGE: &str = "ilo-reaper.yaml";
 /// Exit codes, as people read them.
 const EXITS: [(u8, &str); 6] = [
     (0, "done."),
-    (exit::FAILED, "it failed, or some iLO could not be visited."),
+    (
+        exit::FAILED,
+        "it failed, or some iLO could not be visited; of `trust`: a certificate is new or changed, or could not be fetched.",
+    ),
     (exit::USAGE, "the command line makes no sense."),
-    (exit::NO_DAEMON, "no daemon runs here, or it can't be asked."),
+    (exit::NO_DAEMON, "no daemon answers here."),
     (exit::BUG, "a bug of ours; please report it."),
     (exit::CONFIGURATION, "the configuration has mistakes."),
 ];
@@ -66,11 +69,16 @@ pub(super) fn man(directory: Option<&Path>) -> Result<(), Failure> {
         fs::write(&path, page).map_err(|error| cannot_write(&path, &error))
     };
     write(format!("{PROGRAM}.1"), page_of_program(&program)?)?;
-    for command in program.get_subcommands() {
-        let mut page = Vec::new();
-        titled(command).render(&mut page)?;
-        see_also(&[(PROGRAM, "1"), (CONFIG_PAGE, "5")]).to_writer(&mut page)?;
-        write(format!("{PROGRAM}-{}.1", command.get_name()), page)?;
+    let mut left: Vec<(String, &Command)> = vec![(String::from(PROGRAM), &program)];
+    while let Some((parent, command)) = left.pop() {
+        for command in command.get_subcommands() {
+            let mut page = Vec::new();
+            titled(command).render(&mut page)?;
+            see_also(&[(PROGRAM, "1"), (CONFIG_PAGE, "5")]).to_writer(&mut page)?;
+            let name = format!("{parent}-{}", command.get_name());
+            write(format!("{name}.1"), page)?;
+            left.push((name, command));
+        }
     }
     write(format!("{CONFIG_PAGE}.5"), page_of_configuration().render().into_bytes())
 }

@@ -28,7 +28,17 @@ fn there_is_a_page_for_each_command_and_one_for_the_configuration() {
             "{command}"
         );
     }
-    assert_eq!(fs::read_dir(&pages).unwrap().count(), commands.len() + 2);
+    let written: Vec<String> =
+        fs::read_dir(&pages).unwrap().map(|page| page.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(written.len() > commands.len() + 2, "those below `protect` have pages too: {written:?}");
+    for name in &written {
+        let text = page(name);
+        for (before, _) in text.match_indices("(1)").chain(text.match_indices("(5)")).map(|(at, _)| text.split_at(at)) {
+            let word = before.rsplit(|one: char| !one.is_alphanumeric() && !"-.".contains(one)).next().unwrap();
+            let is_ours = word.starts_with("ilo-reaper");
+            assert!(!is_ours || written.iter().any(|page| page[..page.len() - 2] == *word), "{name} names {word}");
+        }
+    }
     let configuration = page("ilo-reaper.yaml.5");
     for key in ["\\fBmode\\fR: ", "\\fBkeep_latest\\fR: ", "\\fBpassword_file\\fR: ", "\\fBilos_file\\fR: "] {
         assert!(configuration.contains(key), "{key} in {configuration}");
