@@ -35,6 +35,13 @@ for page in "${pages[@]}"; do
     [[ -z $said ]] || bad "$name: $said"
 done
 
+# Links lead somewhere, also from where the pages lie now.
+for page in "$work"/*/usr/share/doc/*/*.md; do
+    for link in $(grep -oE '\]\([^)#:]+' "$page" | sed 's/^](//' | sort -u); do
+        [[ -e ${page%/*}/$link ]] || bad "${page#"$work"/} leads to $link, which is not there"
+    done
+done
+
 # Completions that the shell itself takes, and that complete.
 for script in "$work"/*/usr/share/bash-completion/completions/*; do
     bash -n "$script" || bad "bash does not read $script"
