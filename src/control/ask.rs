@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
@@ -14,10 +15,12 @@ use serde_json::{Value, json};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::{CONFIG, PATIENCE};
+use super::{CONFIG, ROUND_PATIENCE};
 
 /// The longest answer. A fleet of 10,000 iLOs with all its sessions has some tens of megabytes.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
+/// The longest that an answer is waited for: a reload of large lists from a slow disk, a state that is slow.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Why the daemon did not do what it was asked.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,7 +77,8 @@ pub async fn ask(whom: Whom<'_>, path: &str, body: Option<Value>) -> Result<Valu
         _ => Failed::NoDaemon(socket.to_owned(), error.to_string()),
     })?;
     let lost = |error: &dyn fmt::Display| Failed::Lost(error.to_string());
-    let answered = timeout(PATIENCE, exchange(stream, whom.config, path, body)).await.map_err(|error| lost(&error))?;
+    let patience = if path == super::path::VISITS { ROUND_PATIENCE } else { PATIENCE };
+    let answered = timeout(patience, exchange(stream, whom.config, path, body)).await.map_err(|error| lost(&error))?;
     let (status, body) = answered.map_err(|why| lost(&why))?;
     let value = serde_json::from_slice(&body);
     match value {

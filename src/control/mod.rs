@@ -19,8 +19,8 @@ pub use ask::{Failed, Whom, ask};
 pub use desk::{Desk, Reload, Reloaded, serve};
 pub use socket::{Socket, listen};
 
-/// The longest that an answer is waited for. A fleet of 10,000 iLOs of which none answers is visited within hours.
-const PATIENCE: Duration = Duration::from_secs(6 * 3600);
+/// The longest that a round of visits is waited for. 10,000 iLOs of which none answers are visited within hours.
+const ROUND_PATIENCE: Duration = Duration::from_secs(6 * 3600);
 
 /// The header of a question that names the configuration its asker means.
 const CONFIG: &str = "x-ilo-reaper-config";

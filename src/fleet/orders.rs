@@ -270,7 +270,7 @@ fn outlasts(one: &Order, other: &Order) -> bool {
     }
 }
 
-/// An id that was never given before: whoever removes a protection late must not end somebody else's.
+/// An id of the second in which it was ordered: whoever removes a protection late must not end somebody else's.
 fn free_id(orders: &Orders, since: Timestamp) -> String {
     let first = format!("by-hand-{}", since.unix_s());
     let mut ids = std::iter::once(first.clone()).chain((2..).map(|number: usize| format!("{first}-{number}")));

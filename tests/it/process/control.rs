@@ -352,6 +352,12 @@ fn a_daemon_of_another_configuration_is_not_asked() {
         assert!(ended.err.contains(&format!("has another configuration, {has}")), "{args:?}: {}", ended.err);
     }
     assert!(site.lives("r1", &leaked) && site.deletes("r1").is_empty() && daemon.heard("daemon.paused").is_empty());
+    // Where neither is there any more, nobody knows that they are the same.
+    let (aside, gone) = (site.path("aside.yaml"), site.path("gone.yaml").display().to_string());
+    std::fs::rename(site.config_path(), &aside).unwrap();
+    assert_eq!(site.ask(&["sweep", "--enforce", "--config", &gone]).code, Some(1));
+    assert!(site.lives("r1", &leaked) && site.deletes("r1").is_empty());
+    std::fs::rename(&aside, site.config_path()).unwrap();
     // The same by another way is the same.
     let linked = site.path("linked.yaml");
     std::os::unix::fs::symlink(site.config_path(), &linked).unwrap();
