@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 LEAKER, REAPER = "svc-backup", "svc-ilo-reaper"
@@ -115,6 +115,11 @@ class Ilo:
         requests = self.requests()
         ended = {request.ended for request in requests}
         return [request.logged_in for request in requests if request.logged_in and request.logged_in not in ended]
+
+    def next_second(self):
+        """Waits until its clock shows another second than at the last request: whoever logs in then, came after it."""
+        shown = self.requests()[-1].at.replace(microsecond=0)
+        wait_for("the next second", 5, lambda: datetime.now(UTC) >= shown + timedelta(seconds=1))
 
     def told(self):
         """The end of the log, for whoever wonders why."""
