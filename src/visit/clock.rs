@@ -16,10 +16,11 @@ pub(super) const TOLERANCE: Duration = Duration::from_secs(120);
 pub(super) const DRIFT_S: u64 = 2;
 
 /// A change of the clock that is a jump: more than it may have drifted since what is remembered, two readings in
-/// whole seconds, and the time that the answer was on its way. A rule may ask for half a minute of idleness, so a
-/// jump of that size must not go unseen.
-fn jump_tolerance_s(answer_took: Duration) -> u64 {
-    DRIFT_S + 1 + answer_took.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX - DRIFT_S - 1)
+/// whole seconds, and the time that the slower of both answers was on its way: each of them shows too little by that
+/// at most. A rule may ask for half a minute of idleness, so a jump of that size must not go unseen.
+fn jump_tolerance_s(readings: &Readings<'_>) -> u64 {
+    let on_its_way = readings.answer_took.max(readings.last_took);
+    DRIFT_S + 1 + on_its_way.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX - DRIFT_S - 1)
 }
 
 /// What one answer and the last visit tell about an iLO's clock.
@@ -32,6 +33,8 @@ pub(super) struct Readings<'a> {
     pub(super) answer_took: Duration,
     /// The iLO's clock less the host's, at the last visit.
     pub(super) last_offset_s: Option<i64>,
+    /// How long the answer took that told that; nothing where it took no time that matters.
+    pub(super) last_took: Duration,
     /// How far the host's own clock stepped since then, against one that never steps.
     pub(super) host_step_s: i64,
     /// The session we hold, as the answer shows it: it was used for this very request.
@@ -63,7 +66,7 @@ pub(super) fn judge(readings: &Readings<'_>) -> Judgement {
     };
     let offset_s = date.unix_s().saturating_sub(readings.host_now.unix_s());
     let jump_s = readings.last_offset_s.map_or(0, |last| jump_s(offset_s, last, readings.host_step_s));
-    let jumped = jump_s > jump_tolerance_s(readings.answer_took);
+    let jumped = jump_s > jump_tolerance_s(readings);
     let clock = if jumped {
         Clock::Contradictory(format!("the clock jumped by {jump_s} s since the last visit"))
     } else {
@@ -130,6 +133,7 @@ mod tests {
             host_now: Timestamp::from_unix_s(NOW - skew_s),
             answer_took: Duration::from_millis(800),
             last_offset_s,
+            last_took: Duration::ZERO,
             host_step_s: 0,
             held: Some(&session("own", -3600, own_access_s)),
             others: std::slice::from_ref(other),
@@ -150,6 +154,38 @@ mod tests {
             let judgement = judged(0, Some(last), 0, &other, false);
             assert!(judgement.jumped && judgement.clock.now().is_none(), "{last}");
             assert_eq!(judgement.offset_s, Some(0));
+        }
+    }
+
+    /// Each shows too little by the time that it was on its way, at most; and half a minute is always seen.
+    #[test]
+    fn the_slower_of_two_answers_tells_how_much_is_no_jump() {
+        let other = session("a", -600, -300);
+        for (answer_took_s, last_took_s, by_s, jumped) in [
+            (0, 8, 11, false),
+            (0, 8, 12, true),
+            (8, 0, 11, false),
+            (8, 0, 12, true),
+            (8, 8, 11, false),
+            (8, 8, 12, true),
+            (15, 15, 30, true),
+        ] {
+            for last_offset_s in [by_s, -by_s] {
+                let judgement = judge(&Readings {
+                    date: Some(Timestamp::from_unix_s(NOW)),
+                    host_now: Timestamp::from_unix_s(NOW),
+                    answer_took: Duration::from_secs(answer_took_s),
+                    last_offset_s: Some(last_offset_s),
+                    last_took: Duration::from_secs(last_took_s),
+                    host_step_s: 0,
+                    held: Some(&session("own", -3600, 0)),
+                    others: std::slice::from_ref(&other),
+                    told_our_use: true,
+                    suspects: &[],
+                    poll_every: Duration::from_secs(60),
+                });
+                assert_eq!(judgement.jumped, jumped, "{answer_took_s} {last_took_s} {last_offset_s}");
+            }
         }
     }
 
@@ -190,6 +226,7 @@ mod tests {
                 host_now: Timestamp::from_unix_s(NOW),
                 answer_took: Duration::ZERO,
                 last_offset_s: None,
+                last_took: Duration::ZERO,
                 host_step_s: 0,
                 held: Some(&own),
                 others: &[other],
@@ -219,6 +256,7 @@ mod tests {
             host_now: Timestamp::from_unix_s(NOW),
             answer_took: Duration::ZERO,
             last_offset_s: Some(7),
+            last_took: Duration::ZERO,
             host_step_s: 0,
             held: None,
             others: &[],

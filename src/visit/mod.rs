@@ -107,6 +107,8 @@ pub struct Notes {
     date: Option<Timestamp>,
     /// Its clock less the host's at the last look, whole or not.
     offset_s: Option<i64>,
+    /// How long the answer took that told the remembered offset, where that was long.
+    offset_took: Duration,
     /// Since when whole tables leave out a suspect.
     left_out: BTreeMap<SessionId, Duration>,
     /// Proofs of our own sessions that mean nobody any more.

@@ -145,6 +145,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             host_now: answered.host_now,
             answer_took: answered.took,
             last_offset_s: self.memory.clock_offset_s,
+            last_took: self.notes.offset_took,
             host_step_s: self.notes.host_zero_s.map_or(0, |last| answered.host_zero_s.saturating_sub(last)),
             held: own,
             others: sessions,
@@ -177,10 +178,13 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     fn learn(&mut self, judgement: &Judgement, answered: &Answered, date: Option<Timestamp>, sessions: &[Session]) {
         self.notes.host_zero_s = Some(answered.host_zero_s);
         let known = self.memory.clock_offset_s.zip(judgement.offset_s);
-        // An answer that was long on its way tells the offset badly; what is known well is kept.
-        let tells = judgement.jumped || answered.took <= TELLS_TIME;
-        if known.is_none_or(|(known, now)| tells && known.abs_diff(now) > clock::DRIFT_S) {
+        // An answer that was long on its way tells the offset badly; what is known better is kept.
+        let took = if answered.took <= TELLS_TIME { Duration::ZERO } else { answered.took };
+        let tells = judgement.jumped || took <= self.notes.offset_took;
+        let is_better = took < self.notes.offset_took;
+        if known.is_none_or(|(known, now)| tells && (is_better || known.abs_diff(now) > clock::DRIFT_S)) {
             self.memory.clock_offset_s = judgement.offset_s;
+            self.notes.offset_took = took;
         }
         self.jumped = judgement.jumped;
         self.forget_suspects(sessions);

@@ -183,6 +183,35 @@ fn whoever_logged_in_while_tables_were_cut_goes_as_others_do() {
     });
 }
 
+/// What a first answer tells of the clock is as old as it was long on its way: the next one, in time, is no jump.
+#[test]
+fn a_first_answer_that_was_long_on_its_way_spares_nobody_for_ever() {
+    for slow in [1, 2, 3] {
+        story(move || async move {
+            let mut world = World::of(&["r1"]);
+            world.policy(|policy| {
+                policy.reap = vec![rule("superseded", |asked| {
+                    (asked.superseded, asked.idle) = (true, Some(Duration::from_secs(30)));
+                })];
+            });
+            let orphan = world.leaked("r1", "alice", 0);
+            world.pass(2).await;
+            let live = world.leaked("r1", "alice", 0);
+            let mut polls = 0;
+            world.after(move |request, _| {
+                let is_poll = request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/");
+                polls += usize::from(is_poll);
+                Duration::from_secs(if is_poll && polls <= slow { 10 - polls as u64 } else { 0 })
+            });
+            let running = world.start();
+            world.pass(400).await;
+            assert!(!world.lives("r1", &orphan), "{slow}: {}", world.story());
+            assert!(world.lives("r1", &live), "{slow}: {}", world.story());
+            world.stop(running).await;
+        });
+    }
+}
+
 #[test]
 fn a_look_that_took_a_while_still_counts() {
     story(|| async {

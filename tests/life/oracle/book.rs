@@ -118,10 +118,6 @@ pub(super) struct Book {
     pub(super) first_told_at: Option<Moment>,
     /// The last request asked to expand.
     pub(super) has_wished: bool,
-    /// How long the first answer of all took that told who is on.
-    pub(super) first_took: Option<Duration>,
-    /// That was the last one.
-    pub(super) is_first_told: bool,
     /// The last answer was an old one.
     pub(super) was_stale: bool,
     /// When a request to it last began.
@@ -314,8 +310,8 @@ impl Book {
                 let Some(ours) = self.ours.get_mut(&lost.id).filter(|ours| ours.is_excused) else { continue };
                 // Which of the two is ours nobody can tell, now or later. One of ours from another clock may be it too.
                 let apart_s = rival.login_shown.epoch_s().abs_diff(lost.login_shown.epoch_s());
-                ours.is_unprovable |=
-                    is_unprovable && apart_s <= if is_stranger && is_origin_known { 0 } else { LOST_LOGIN_S };
+                let is_from_elsewhere = is_stranger && is_origin_known && rival.origin != US;
+                ours.is_unprovable |= is_unprovable && apart_s <= if is_from_elsewhere { 0 } else { LOST_LOGIN_S };
                 if is_stranger && rival.login == lost.login && rival.origin == US && !is_vague {
                     self.twins.insert(rival.id.clone());
                 }

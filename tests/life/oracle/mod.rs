@@ -44,9 +44,6 @@ const STOP_AT_LEAST: Duration = Duration::from_secs(30);
 /// A step of a clock that two readings in whole seconds, and the way of an answer, do not tell.
 const UNTOLD_S: i64 = 5;
 
-/// An answer that came within this tells a clock well enough.
-const SURELY_TOLD: Duration = Duration::from_secs(2);
-
 /// A rule that was broken.
 #[derive(Clone, Debug)]
 pub(crate) struct Broken {
@@ -360,11 +357,7 @@ impl Oracle {
             On::Collection => {
                 if let Some(picture) = &truth.picture {
                     book.told_at = Some(now);
-                    // A first answer that is long on its way tells a clock badly, and the next one seems to be of another.
-                    let is_first = book.first_took.is_none();
-                    let first_took = *book.first_took.get_or_insert(now.since(sent));
-                    let is_second = std::mem::replace(&mut book.is_first_told, is_first);
-                    if truth.is_stale || book.was_stale || is_second && first_took > SURELY_TOLD {
+                    if truth.is_stale || book.was_stale {
                         // It looks as if the clock had gone back, and then forth.
                         book.doubted_at = Some(now);
                         book.lose_proofs();
