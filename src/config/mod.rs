@@ -34,6 +34,7 @@ mod words;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::settings::{Mode, OnStop, Settings};
@@ -59,7 +60,7 @@ const TOP: [&str; 8] = ["mode", "poll", "pressure", "caps", "policies", "fleet",
 pub struct Loaded {
     /// What it says.
     pub settings: Settings,
-    /// What it allows that must be said at every start.
+    /// What it allows that whoever checks or reloads it is told.
     pub warnings: Vec<Warning>,
     /// Credentials of the service manager that it uses. Their values are those of the start.
     pub credentials: BTreeSet<String>,
@@ -103,13 +104,25 @@ fn read(top: &At<'_>, certificates: KnownIlos, surroundings: &Surroundings) -> O
     }
     fleet.look_around();
     let on_stop = [("logout", OnStop::Logout), ("keep", OnStop::Keep)];
+    let report = fields.read("report", sections::report).unwrap_or_default();
+    let open = report.listen.filter(|address| !address.ip().to_canonical().is_loopback());
+    fleet.warnings.extend(open.map(open_to_the_network));
     let settings = Settings {
         poll: fields.read("poll", sections::poll).unwrap_or_default(),
         pressure: fields.read("pressure", sections::pressure).unwrap_or_default(),
         caps: fields.read("caps", sections::caps).unwrap_or_default(),
         targets: fleet.targets,
-        report: fields.read("report", sections::report).unwrap_or_default(),
+        report,
         on_stop: fields.read("on_stop", |at| at.word(&on_stop)).unwrap_or_default(),
     };
     Some(Loaded { settings, warnings: fleet.warnings, credentials: fleet.fixed })
+}
+
+fn open_to_the_network(address: SocketAddr) -> Warning {
+    let text = format!(
+        "`report.listen` is open to the network at {address} and asks for no password: whoever reaches it reads the \
+         names of iLOs; 127.0.0.1:{} is for this host only",
+        address.port()
+    );
+    Warning { text }
 }

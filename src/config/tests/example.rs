@@ -53,6 +53,22 @@ fn an_address_to_listen_on_may_be_any_that_is_written() {
 }
 
 #[test]
+fn an_address_that_others_reach_is_said() {
+    let said = |address: &str| {
+        let loaded = desk(&EXAMPLE.replace("listen: none", &format!("listen: \"{address}\""))).load().expect("good");
+        let texts = loaded.warnings.iter().map(ToString::to_string);
+        texts.filter(|text| text.contains("listen")).collect::<Vec<_>>()
+    };
+    for address in ["127.0.0.1:9709", "127.9.9.9:9709", "[::1]:9709", "[::ffff:127.0.0.1]:9709"] {
+        assert_eq!(said(address), [""; 0], "{address}");
+    }
+    for address in ["0.0.0.0:9709", "192.0.2.7:9709", "[::]:9709"] {
+        let start = format!("`report.listen` is open to the network at {address} and asks for no password");
+        assert!(said(address)[0].starts_with(&start), "{address}: {:?}", said(address));
+    }
+}
+
+#[test]
 fn the_example_with_everything_on_is_good_too() {
     let desk = desk(&everything_on());
     let loaded = desk.load().map_err(|_| desk.said()).expect("good");
