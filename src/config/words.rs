@@ -7,6 +7,8 @@ use crate::settings::{IloName, Settings};
 
 /// Words longer than this are not compared: nobody misspells them by a letter.
 const COMPARED_MAX: usize = 64;
+/// Names less alike than this, of 1, are not mistaken for each other.
+const ALIKE: f64 = 0.75;
 /// Names that a warning tells.
 const NAMES_SHOWN: usize = 3;
 
@@ -36,6 +38,7 @@ pub fn named(settings: &Settings, asked: &[String]) -> Result<BTreeSet<IloName>,
 fn unknown(settings: &Settings, name: &str) -> String {
     let likeness = |ilo: &IloName| strsim::jaro(ilo.as_str(), name);
     let nearest = settings.targets.keys().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+    let nearest = nearest.filter(|nearest| likeness(nearest) >= ALIKE);
     let hint = nearest.map_or_else(String::new, |nearest| format!("; did you mean '{nearest}'?"));
     format!("there is no iLO '{}' in the configuration{hint}", clean(name, 256))
 }

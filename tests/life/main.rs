@@ -126,36 +126,25 @@ fn commit() -> String {
     told.map_or_else(|| String::from("an unknown commit"), |commit| format!("commit {}", commit.trim()))
 }
 
-/// Lives that once broke a rule, as they were when they were found.
-const ONCE: [(&str, &str); 22] = [
-    ("a clock that was wrong after a reset", include_str!("once/a-clock-that-was-wrong-after-a-reset.json")),
-    ("a proof while nothing is told", include_str!("once/a-proof-while-nothing-is-told.json")),
-    ("our account from elsewhere", include_str!("once/our-account-from-elsewhere.json")),
-    ("the latest of SSH", include_str!("once/the-latest-of-ssh.json")),
-    ("hidden while a clock jumps", include_str!("once/hidden-while-a-clock-jumps.json")),
-    ("asleep before a login", include_str!("once/asleep-before-a-login.json")),
-    ("killed with a spent budget", include_str!("once/killed-with-a-spent-budget.json")),
-    ("a session that a table leaves out", include_str!("once/a-session-that-a-table-leaves-out.json")),
-    ("the other of two", include_str!("once/the-other-of-two.json")),
-    ("a twin of one that is known", include_str!("once/a-twin-of-one-that-is-known.json")),
-    ("a login from the future", include_str!("once/a-login-from-the-future.json")),
-    ("asleep after the look", include_str!("once/asleep-after-the-look.json")),
-    ("a service root that is cut", include_str!("once/a-service-root-that-is-cut.json")),
-    ("first seen in a part", include_str!("once/first-seen-in-a-part.json")),
-    ("a future login and a restart", include_str!("once/a-future-login-and-a-restart.json")),
-    ("two that a part of the table tells", include_str!("once/two-that-a-part-of-the-table-tells.json")),
-    ("told late when it logged in", include_str!("once/told-late-when-it-logged-in.json")),
-    ("left out while it paused", include_str!("once/left-out-while-it-paused.json")),
-    ("a jump that a part of the table tells", include_str!("once/a-jump-that-a-part-of-the-table-tells.json")),
-    ("one time on two clocks", include_str!("once/one-time-on-two-clocks.json")),
-    ("an id given again while we were down", include_str!("once/an-id-given-again-while-we-were-down.json")),
-    ("a clock that went too far and half back", include_str!("once/a-clock-that-went-too-far-and-half-back.json")),
-];
+/// Lives that once broke a rule, as they were when they were found: all that lie there, each with its name.
+fn kept() -> Vec<(String, Script)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/life/once");
+    let files = std::fs::read_dir(folder).expect("the kept lives").map(|file| file.expect("a kept life").path());
+    let mut files: Vec<PathBuf> = files.collect();
+    files.sort();
+    let one = |file: PathBuf| {
+        let name = file.file_stem().expect("a name").to_string_lossy().replace('-', " ");
+        let text = std::fs::read_to_string(&file).expect("a kept life");
+        (name, serde_json::from_str(&text).expect("a script"))
+    };
+    files.into_iter().map(one).collect()
+}
 
 /// Lives them again; whether all went well.
 fn once() -> bool {
-    ONCE.into_iter().all(|(name, text)| {
-        let script: Script = serde_json::from_str(text).expect("a script");
+    let kept = kept();
+    assert!(!kept.is_empty(), "no life is kept");
+    kept.into_iter().all(|(name, script)| {
         let ended = live(&script);
         if let Some(broken) = &ended.broken {
             println!("broken: the kept life '{name}' rule {}: {}", broken.rule, broken.what);
