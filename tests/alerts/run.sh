@@ -28,6 +28,17 @@ promtool test rules tests/alerts/*.test.yml
 for alert in $(sed -n 's/^ *- alert: //p' "$shipped"/*.rules.yml); do
     grep -q "alertname=\"$alert\"" tests/alerts/*.test.yml || { echo "run.sh: no test fires $alert" >&2; exit 1; }
 done
+# Each leads to its entry in the runbook. That of any event of the log leads to the runbook as a whole.
+for rules in "$shipped"/*.rules.yml; do
+    alerts=$(grep -c '^ *- alert: ' "$rules") links=$(grep -c '^ *runbook_url: ' "$rules")
+    (( alerts == links )) || { echo "run.sh: $rules has $alerts alerts and $links links to the runbook" >&2; exit 1; }
+    for link in $(sed -n 's/^ *runbook_url: "\(.*\)"$/\1/p' "$rules"); do
+        [[ $link == file:///usr/share/doc/ilo-reaper/runbook.md?(#*) ]] || { echo "run.sh: $link is not the runbook" >&2; exit 1; }
+        if [[ $link != *#* ]]; then continue; fi
+        sed -n 's/^##* //p' config/runbook.md | tr -d . | grep -qx "${link#*#}" ||
+            { echo "run.sh: $rules leads to #${link#*#}, and the runbook has no such entry" >&2; exit 1; }
+    done
+done
 # With a log that it can't read, mtail never ends. It names its program in each label, and the time of a line is now.
 timeout 60 mtail -one_shot -one_shot_format prometheus -progs "$shipped/ilo-reaper.mtail" -logs tests/alerts/mtail.log \
     2> /dev/null | sed -n 's/,prog="ilo-reaper.mtail"//; /^[^#]/p' | diff tests/alerts/mtail.metrics -
