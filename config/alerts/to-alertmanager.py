@@ -3,8 +3,9 @@
 
 to-alertmanager.py URL          where Alertmanager is, http://127.0.0.1:9093 say
 
-Each event of priority warning and worse becomes an alert of the same name. One that tells of an end resolves what it ends; what
-has no such end lasts an hour. Each line is answered with OK, or with why it was not taken.
+Each event of priority warning and worse becomes an alert of the same name. One that tells of an end resolves what it ends, or
+a day does, since a restart may come in between; what has no such end lasts an hour. Each line is answered with OK, or with why
+it was not taken.
 """
 
 import json
@@ -26,7 +27,8 @@ ENDS = {
 }
 # These are told again while they last, once an hour unless `report: { remind: … }` says otherwise.
 REMINDED = timedelta(hours=2)
-LASTS = {name: REMINDED for name in ENDS["ilo.relieved"]} | {"ilo.unreachable": timedelta(days=1)}
+UNTIL_ITS_END = timedelta(days=1)
+LASTS = {name: UNTIL_ITS_END for ended in ENDS.values() for name in ended} | {name: REMINDED for name in ENDS["ilo.relieved"]}
 OTHERWISE = timedelta(hours=1)
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -139,6 +140,13 @@ def tell(machine):
     notification(machine, "ilo.full", "resolved", "r1")
     said = machine.run("/usr/local/bin/ilo-reaper-to-alertmanager", "http://127.0.0.1:1", given=json.dumps(relieved) + "\n")
     expect("not told" in said, f"an Alertmanager that is down is no success: {said}")
+
+    # What is told once, and lasts, is an alert until its end is told.
+    suspended = {"event": "credential.suspended", "group": "rack-1", "priority": "2", "message": "rejected three times"}
+    machine.run("/usr/local/bin/ilo-reaper-to-alertmanager", "http://127.0.0.1:9093", given=json.dumps(suspended) + "\n")
+    [alert] = json.loads(machine.run("curl", "-sf", f"127.0.0.1:9093/api/v2/alerts?filter=alertname%3D%22{suspended['event']}%22"))
+    lasts = datetime.fromisoformat(alert["endsAt"]) - datetime.fromisoformat(alert["startsAt"])
+    expect(lasts >= timedelta(hours=23), f"a suspended credential is an alert for {lasts} only")
 
     # The daemon dies, and its last words are mailed.
     machine.drop_in("[Unit]\nOnFailure=ilo-reaper-failed.service\n[Service]\nRestart=no\n")
