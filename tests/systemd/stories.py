@@ -131,6 +131,29 @@ def a_reload_is_answered(machine):
     return "refused with its mistake and the old one in force, then taken and in force at once"
 
 
+def strangers_give_no_orders(machine):
+    service(machine, "r1")
+    machine.start()
+    socket = "/run/ilo-reaper/control.sock"
+    as_user = lambda uid, *words: machine.try_to("setpriv", f"--reuid={uid}", "--clear-groups", "ilo-reaper", *words)
+    # First they do not reach it; then somebody has opened the way to it.
+    closed = as_user(65534, "pause", "--reason", "mischief")
+    said = f"what a stranger gets: {closed.returncode} {closed.stderr}"
+    expect(closed.returncode == 1 and "is closed to you" in closed.stderr, said)
+    machine.run("chmod", "755", "/run/ilo-reaper")
+    machine.run("chmod", "666", socket)
+    for order in (["pause", "--reason", "mischief"], ["status"], ["reload"]):
+        opened = as_user(65534, *order)
+        why = f"what a stranger gets for {order[0]} through an open door: {opened.returncode} {opened.stdout}{opened.stderr}"
+        expect(opened.returncode != 0 and "only root and the service's own user may ask" in opened.stderr, why)
+    for uid in ("ilo-reaper", "root"):
+        allowed = as_user(uid, "status")
+        expect_equal(allowed.returncode, 0, f"what {uid} gets: {allowed.stderr}")
+    expect_equal(machine.events("daemon.paused"), [], "orders that were taken")
+    machine.run("systemctl", "stop", SERVICE)
+    return "nobody pauses, reloads or looks but root and the service's own user, also where the socket is open"
+
+
 def a_loop_that_hangs_is_started_again(machine):
     service(machine, "r1")
     machine.drop_in("[Service]\nWatchdogSec=2s\nTimeoutAbortSec=1s\nRestartSec=100ms\n")
@@ -277,6 +300,7 @@ STORIES = [
     a_kill_leaves_no_second_session,
     start_waits_until_it_is_ready,
     a_reload_is_answered,
+    strangers_give_no_orders,
     a_loop_that_hangs_is_started_again,
     a_bad_configuration_starts_no_storm,
     a_service_that_dies_again_and_again_is_left_dead,
