@@ -154,6 +154,20 @@ def strangers_give_no_orders(machine):
     return "nobody pauses, reloads or looks but root and the service's own user, also where the socket is open"
 
 
+def the_kernel_lets_it_out_to_its_networks_only(machine):
+    service(machine, "r1", "r2")
+    example = (UNIT_FILES / "ilo-reaper.service.d" / "networks.conf.example").read_text()
+    # All iLOs here are on this host: of them only the first is in one of its networks.
+    machine.drop_in(example.replace("IPAddressAllow=localhost", "IPAddressAllow=127.0.1.1"))
+    machine.run("systemctl", "start", SERVICE)
+    [blocked] = machine.hears("ilo.unreachable")
+    expect_equal(blocked["ILO_REAPER_ILO"], "r2", "who is out of reach")
+    wait_for("visits to r1", lambda: machine.visits("r1") > 2)
+    machine.run("systemctl", "stop", SERVICE)
+    expect_equal(machine.requests("r2"), [], "requests to the other one")
+    return "with the example's drop-in an iLO of another network gets nothing"
+
+
 def a_loop_that_hangs_is_started_again(machine):
     service(machine, "r1")
     machine.drop_in("[Service]\nWatchdogSec=2s\nTimeoutAbortSec=1s\nRestartSec=100ms\n")
@@ -301,6 +315,7 @@ STORIES = [
     start_waits_until_it_is_ready,
     a_reload_is_answered,
     strangers_give_no_orders,
+    the_kernel_lets_it_out_to_its_networks_only,
     a_loop_that_hangs_is_started_again,
     a_bad_configuration_starts_no_storm,
     a_service_that_dies_again_and_again_is_left_dead,
