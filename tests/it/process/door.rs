@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Method, Response};
 use ilo_sim::FaultKind;
 
-use super::site::Site;
+use super::site::{Config, LEGACY, Site};
 
 #[test]
 fn a_wrong_password_is_tried_once() {
@@ -36,35 +36,46 @@ fn a_command_with_a_wrong_password_says_what_to_check() {
     assert!(!ended.err.contains("not-the-password"), "{}", ended.err);
 }
 
+/// A site whose iLO is spoken to by this adapter.
+fn site_by(legacy: bool) -> Site {
+    let site = Site::of(&["r1"]);
+    site.write(&Config { legacy, ..site.config() });
+    site
+}
+
 #[test]
 fn a_delete_whose_answer_is_lost_is_sent_once() {
-    let site = Site::of(&["r1"]);
-    let daemon = site.daemon();
-    daemon.visits("r1", 1);
-    site.fault("r1", &Method::DELETE, FaultKind::LoseReply);
-    let leaked = site.leaked("r1", 1200);
-    let told = daemon.hears("reap.failed");
-    assert_eq!((&told["session"], &told["status"]), (&leaked.as_str().into(), &().into()));
-    daemon.visits("r1", 2);
-    daemon.stop();
-    assert_eq!(site.deletes("r1"), [leaked.as_str()]);
-    assert_eq!((site.logins("r1"), site.our_tokens("r1").len()), (1, 0));
+    for legacy in LEGACY {
+        let site = site_by(*legacy);
+        let daemon = site.daemon();
+        daemon.visits("r1", 1);
+        site.fault("r1", &Method::DELETE, FaultKind::LoseReply);
+        let leaked = site.leaked("r1", 1200);
+        let told = daemon.hears("reap.failed");
+        assert_eq!((&told["session"], &told["status"]), (&leaked.as_str().into(), &().into()));
+        daemon.visits("r1", 2);
+        daemon.stop();
+        assert_eq!(site.deletes("r1"), [leaked.as_str()]);
+        assert_eq!((site.logins("r1"), site.our_tokens("r1").len()), (1, 0));
+    }
 }
 
 #[test]
 fn a_login_whose_answer_is_lost_is_sent_once_and_its_session_found() {
-    let site = Site::of(&["r1"]);
-    site.fault("r1", &Method::POST, FaultKind::LoseReply);
-    let ended = site.ask(&["sweep"]);
-    assert_eq!((ended.code, site.logins("r1")), (Some(1), 1), "{}", ended.err);
-    assert!(ended.err.contains("cannot visit r1"), "{}", ended.err);
-    assert_eq!(site.our_tokens("r1").len(), 1, "the iLO made a session all the same");
+    for legacy in LEGACY {
+        let site = site_by(*legacy);
+        site.fault("r1", &Method::POST, FaultKind::LoseReply);
+        let ended = site.ask(&["sweep"]);
+        assert_eq!((ended.code, site.logins("r1")), (Some(1), 1), "{}", ended.err);
+        assert!(ended.err.contains("cannot visit r1"), "{}", ended.err);
+        assert_eq!(site.our_tokens("r1").len(), 1, "the iLO made a session all the same");
 
-    let daemon = site.daemon();
-    daemon.hears("session.stray_ended");
-    assert_eq!((site.logins("r1"), site.our_tokens("r1").len()), (2, 1));
-    daemon.stop();
-    assert_eq!(site.our_tokens("r1").len(), 0);
+        let daemon = site.daemon();
+        daemon.hears("session.stray_ended");
+        assert_eq!((site.logins("r1"), site.our_tokens("r1").len()), (2, 1));
+        daemon.stop();
+        assert_eq!(site.our_tokens("r1").len(), 0);
+    }
 }
 
 #[test]

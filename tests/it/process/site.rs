@@ -26,6 +26,8 @@ pub(super) const OURS: &str = "svc-ilo-reaper";
 pub(super) const PASSWORD: &str = "canary-Zx81-correct-horse";
 /// The collection of sessions.
 pub(super) const SESSIONS: &str = "/redfish/v1/SessionService/Sessions/";
+/// Whether an iLO is told to be an old one: by rustls, and where it is built by openssl too.
+pub(super) const LEGACY: &[bool] = if cfg!(feature = "legacy-tls") { &[false, true] } else { &[false] };
 /// Where a script comes from.
 const SCRIPT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 50));
 /// What the simulated iLOs take our own address for.
@@ -55,6 +57,8 @@ pub(super) struct Config {
     pub(super) pins: BTreeMap<String, String>,
     /// Whether the fingerprints stand in `known_ilos`, and not in the configuration.
     pub(super) known: bool,
+    /// Whether old TLS may be spoken.
+    pub(super) legacy: bool,
 }
 
 impl Site {
@@ -93,19 +97,21 @@ impl Site {
             ),
             pins: self.fronts.iter().map(|(name, front)| (name.clone(), front.fingerprint())).collect(),
             known: false,
+            legacy: false,
         }
     }
 
     /// Puts a configuration where the program looks for it.
     pub(super) fn write(&self, config: &Config) {
-        let Config { mode, poll, policies, pins, known } = config;
+        let Config { mode, poll, policies, pins, known, legacy } = config;
         let mut text = format!(
             "mode: {mode}\npoll: {poll}\ncaps: {{ share_of_seen: 90% }}\n\
              report: {{ log: json, summary: 1s, remind: 1s }}\nfleet:\n"
         );
         for (name, pin) in pins {
             let (address, password) = (self.front(name).address(), self.path("password"));
-            let tls = if *known { String::from("known") } else { format!("{{ pin: \"{pin}\" }}") };
+            let trust = if *known { String::from("trust: known") } else { format!("pin: \"{pin}\"") };
+            let tls = if *legacy { format!("{{ {trust}, legacy: true }}") } else { format!("{{ {trust} }}") };
             write!(
                 text,
                 "  rack-{name}:\n    username: {OURS}\n    password_file: {}\n    tls: {tls}\n    \
