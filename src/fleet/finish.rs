@@ -85,7 +85,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
         slot.memory = Some(std::mem::take(&mut visited.memory));
         slot.notes = std::mem::take(&mut visited.notes);
         if let Ok(visit) = &visited.result
-            && visit.fates.iter().any(|(_, fate)| *fate == Fate::Forbidden)
+            && visit.fates.iter().any(|(_, fate)| matches!(fate, Fate::Forbidden(_)))
         {
             slot.no_end_before = Some(now + FORBIDDEN_WAIT);
         }

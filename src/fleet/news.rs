@@ -200,7 +200,7 @@ fn fates(told: &mut Told, target: &Target, visit: &Visit, events: &mut Vec<Event
                     events.push(Event::SessionSpared { at, session, owner, why });
                 }
             }
-            Fate::Forbidden => forbidden = true,
+            Fate::Forbidden(_) => forbidden = true,
             Fate::Refused(status, message) => {
                 let (status, message_id) = (Some(*status), message.clone());
                 events.push(Event::ReapFailed { at, session, status, message_id });

@@ -180,7 +180,7 @@ pub(super) fn ended(answer: &Response<Bytes>) -> Ended {
     let told = |name: &str| ids.iter().any(|id| id.contains(name));
     let status = answer.status();
     if told("InsufficientPrivilege") || status == StatusCode::FORBIDDEN {
-        return Ended::Forbidden;
+        return Ended::Forbidden(status.as_u16());
     }
     if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {
         return Ended::AlreadyGone;

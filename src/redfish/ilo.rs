@@ -79,8 +79,8 @@ pub enum Ended {
     Done,
     /// There was no such session any more.
     AlreadyGone,
-    /// Our account may not do that.
-    Forbidden,
+    /// Our account may not do that, by this status.
+    Forbidden(u16),
     /// Refused with this status, and perhaps a reason.
     Refused(u16, Option<String>),
     /// Our own session is not valid, so nothing was done.

@@ -66,7 +66,7 @@ fn outcome(visit: &Visit, judged: &Judged) -> (&'static str, String) {
     match (fate, held_back) {
         (Some(Fate::Gone(_)), _) => ("reaped", reason.to_string()),
         (Some(Fate::Spared(why)), _) => ("spared", why.to_string()),
-        (Some(Fate::Forbidden), _) => {
+        (Some(Fate::Forbidden(_)), _) => {
             ("failed", String::from("our account lacks the privilege Administer User Accounts"))
         }
         (Some(Fate::Refused(status, message)), _) => (

@@ -211,7 +211,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             Ended::Done => self.memory.held = None,
             // If that was spurious, the next start finds it.
             Ended::AlreadyGone | Ended::NotOurs => self.lose_door(),
-            Ended::Forbidden | Ended::Refused(..) | Ended::Unknown(_) => {}
+            Ended::Forbidden(_) | Ended::Refused(..) | Ended::Unknown(_) => {}
         }
     }
 }

@@ -111,6 +111,8 @@ pub struct Notes {
     offset_took: Duration,
     /// Since when whole tables leave out a suspect.
     left_out: BTreeMap<SessionId, Duration>,
+    /// The last DELETE was answered as if our session were dead, and it was not.
+    was_denied: bool,
     /// Proofs of our own sessions that mean nobody any more.
     unseen: strays::Unseen,
 }

@@ -14,8 +14,8 @@ pub enum Fate {
     Gone(Gone),
     /// It stays, and why.
     Spared(Stay),
-    /// Our account may not end it.
-    Forbidden,
+    /// Our account may not end it, by this status.
+    Forbidden(u16),
     /// The iLO refused, with this status and perhaps a reason.
     Refused(u16, Option<String>),
     /// The answer was lost. The next visit tells.

@@ -163,17 +163,33 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             return Next::Capped(cap);
         }
         match self.ilo.swift(SWIFT_CONNECT).end(&held.token, &planned.id).await {
-            Ended::Done => Next::GoOn(Fate::Gone(Gone::Ended)),
+            Ended::Done => {
+                self.notes.was_denied = false;
+                Next::GoOn(Fate::Gone(Gone::Ended))
+            }
             Ended::AlreadyGone => Next::GoOn(Fate::Gone(Gone::AlreadyGone)),
             Ended::Refused(status, message) => Next::GoOn(Fate::Refused(status, message)),
-            Ended::Forbidden => Next::Stop(Fate::Forbidden, None),
-            Ended::NotOurs => {
-                let error = self.failed(VisitError::DoorLost);
-                Next::Stop(Fate::Refused(401, None), Some(error))
-            }
+            Ended::Forbidden(status) => Next::Stop(Fate::Forbidden(status), None),
+            Ended::NotOurs => self.denied(held, planned).await,
             Ended::Unknown(why) => {
                 let error = VisitError::Unreachable(crate::event::Cause::Http, why.clone());
                 Next::Stop(Fate::Unknown(why), Some(error))
+            }
+        }
+    }
+
+    /// A DELETE was answered with 401. That may mean that our session is dead, that the other one is, or that our account
+    /// lacks a privilege: no source says. A new login each time would fill the table, so it is asked once more.
+    async fn denied(&mut self, held: &Held, planned: &Session) -> Next {
+        match self.ilo.session(&held.token, &planned.id).await {
+            Ok(None) => Next::GoOn(Fate::Gone(Gone::AlreadyGone)),
+            Ok(Some(_)) if std::mem::replace(&mut self.notes.was_denied, true) => {
+                Next::Stop(Fate::Forbidden(401), None)
+            }
+            Ok(Some(_)) => Next::Stop(Fate::Refused(401, None), None),
+            Err(error) => {
+                let error = self.failed(error.into());
+                Next::Stop(Fate::Refused(401, None), Some(error))
             }
         }
     }
@@ -185,8 +201,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             Next::GoOn(fate) | Next::Stop(fate, _) => match fate {
                 Fate::Gone(gone) => Settled::Gone(*gone),
                 Fate::Spared(why) => Settled::Spared(why.to_string()),
-                Fate::Forbidden => Settled::Refused(403),
-                Fate::Refused(status, _) => Settled::Refused(*status),
+                Fate::Forbidden(status) | Fate::Refused(status, _) => Settled::Refused(*status),
                 Fate::Unknown(_) => Settled::Unknown,
             },
         };

@@ -1,6 +1,6 @@
 //! One daemon, every firmware: what differs is read from the answers.
 
-use ilo_sim::{Personality, SessionSpec, UpdateState};
+use ilo_sim::{Fault, FaultKind, Matcher, Personality, SessionSpec, UpdateState};
 
 use crate::harness::{SCRIPT, World, story};
 
@@ -94,7 +94,7 @@ fn a_session_that_an_ilo_4_can_not_name_is_spared_and_so_is_ours_ended_at_a_stop
 
 /// The session ended between our look and our DELETE, and the answer to that is 401, as some services say it.
 #[test]
-fn a_refusal_that_means_already_gone_costs_one_login() {
+fn a_refusal_that_means_already_gone_costs_no_login() {
     story(|| async {
         let world = World::of(&["r1"]);
         let orphan = world.leaked("r1", "svc-backup", 1200);
@@ -112,10 +112,35 @@ fn a_refusal_that_means_already_gone_costs_one_login() {
         });
         let running = world.start();
         world.pass(600).await;
-        assert_eq!((world.logins("r1"), world.ours("r1")), (2, 1), "{}", world.story());
+        assert_eq!((world.logins("r1"), world.ours("r1")), (1, 1), "{}", world.story());
         assert!(world.heard("ilo.login_rejected").is_empty(), "{}", world.story());
         world.stop(running).await;
         assert_eq!(world.ours("r1"), 0);
+    });
+}
+
+/// Which status tells a lack of privilege no source says. One that is also that of a dead session must not cost a login,
+/// and so a place in the table, each time.
+#[test]
+fn a_refusal_that_looks_like_a_dead_session_fills_no_table() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        world.leaked("r1", "svc-backup", 1200);
+        world.leaked("r1", "svc-backup", 1200);
+        world.before(|request, ilo, _| {
+            if request.method() == http::Method::DELETE {
+                let denied = http::Response::builder().status(401).body(bytes::Bytes::new()).unwrap();
+                ilo.inject(Fault { on: Matcher::new(http::Method::DELETE, ""), what: FaultKind::Answer(denied) });
+            }
+        });
+        let running = world.start();
+        world.pass(7400).await;
+        assert_eq!((world.logins("r1"), world.ours("r1")), (1, 1), "{}", world.story());
+        // Once for whatever it was, then it is a privilege that is missing; and an hour later again.
+        let deletes = world.log("r1").iter().filter(|logged| logged.method == "DELETE").count();
+        assert_eq!(deletes, 4, "{}", world.story());
+        assert_eq!(world.heard("ilo.delete_forbidden").len(), 1, "{}", world.story());
+        world.stop(running).await;
     });
 }
 

@@ -148,9 +148,10 @@ impl Oracle {
             }
         } else if body.contains("SessionLimitExceeded") {
             self.books[number].refused_full = Some(now);
-        } else if (body.contains("UnauthorizedLoginAttempt") || response.status() == 401)
+        } else if (body.contains("UnauthorizedLoginAttempt") || matches!(response.status().as_u16(), 400 | 401 | 403))
             && let Some((group, name)) = group
         {
+            // Firmware is not agreed on the status of a wrong password, and not every refusal has words.
             self.passwords.rejected(now, group, name);
         }
     }

@@ -376,9 +376,9 @@ impl Oracle {
             }
             On::Update => book.asked = Some(response.status() == 200 && !truth.is_flashing),
             On::Delete => {
-                let status = response.status().as_u16();
-                book.forbidden = if status == 403 { Some(now) } else { book.forbidden };
-                self.records.answered(number, status);
+                if self.records.answered(number, response.status().as_u16()) {
+                    book.forbidden = Some(now);
+                }
             }
             On::Any => {}
         }

@@ -23,6 +23,8 @@ pub(super) struct Records {
     is_full: bool,
     /// The one under way at each iLO.
     under_way: BTreeMap<usize, String>,
+    /// iLOs that answered the last one with 401.
+    denied: BTreeSet<usize>,
 }
 
 struct Written {
@@ -92,13 +94,23 @@ impl Records {
         })
     }
 
-    /// A DELETE got its answer.
-    pub(super) fn answered(&mut self, ilo: usize, status: u16) {
-        if let Some(id) = self.under_way.remove(&ilo)
-            && status != 403
-        {
+    /// A DELETE got its answer. Whether that says that our account may not, which is told of the iLO and not of the
+    /// session: 403 does, and 401 where it comes again.
+    pub(super) fn answered(&mut self, ilo: usize, status: u16) -> bool {
+        let Some(id) = self.under_way.remove(&ilo) else { return status == 403 };
+        let is_denied_again = match status {
+            401 => !self.denied.insert(ilo),
+            200 | 204 => {
+                self.denied.remove(&ilo);
+                false
+            }
+            _ => false,
+        };
+        let is_forbidden = status == 403 || is_denied_again;
+        if !is_forbidden {
             self.untold.entry(ilo).or_default().insert(id);
         }
+        is_forbidden
     }
 
     /// When the next visit begins, all must be told of the last one.
