@@ -97,6 +97,10 @@ async fn look(settings: &Settings, targets: &BTreeMap<IloName, Arc<Target>>) -> 
 
 /// Takes certificates down in the file as it is now: looking took a while.
 fn write(places: &Places, known: &mut KnownIlos, wanted: &[&Row<'_>]) -> Result<(), Failure> {
+    let failed = |error| {
+        Failure::Plain(format!("cannot write {}: {error}", places.config.with_file_name("known_ilos").display()))
+    };
+    let lock = KnownIlos::lock(&places.config).map_err(failed)?;
     *known = KnownIlos::beside(&places.config, &places.surroundings).map_err(StartError::Mistakes)?;
     for row in wanted {
         let name = &row.target.name;
@@ -108,8 +112,7 @@ fn write(places: &Places, known: &mut KnownIlos, wanted: &[&Row<'_>]) -> Result<
             known.take_down(name, *fingerprint, host_now());
         }
     }
-    let failed = |error| Failure::Plain(format!("cannot write {}: {error}", known.path().display()));
-    known.write(&places.surroundings).map_err(failed)
+    known.write(&places.surroundings, &lock).map_err(failed)
 }
 
 /// What is new about one iLO.

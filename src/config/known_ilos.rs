@@ -37,6 +37,12 @@ pub struct KnownIlos {
     lines: BTreeMap<String, Line>,
 }
 
+/// The right to write `known_ilos`, which one process has at a time.
+#[derive(Debug)]
+pub struct Lock {
+    _folder: File,
+}
+
 #[derive(Clone, Debug)]
 struct Line {
     name: String,
@@ -60,7 +66,8 @@ impl KnownIlos {
         let wrong = |why: String| {
             notes.add(Spot::Exact { file: main_file.with_file_name(FILE), line: None, column: None }, why);
         };
-        if fs::metadata(&known.path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        // A link that leads nowhere is there, and what it led to may come back.
+        if fs::symlink_metadata(&known.path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
             return known;
         }
         match read(&known.path, Reading::Open, FILE_BYTES_MAX, surroundings).map(String::from_utf8) {
@@ -138,15 +145,30 @@ impl KnownIlos {
         self.lines.insert(ilo.as_str().to_lowercase(), line);
     }
 
+    /// Keeps all others from writing until it is dropped. What is read before is not what will be changed.
+    pub fn lock(main_file: &Path) -> io::Result<Lock> {
+        let folder =
+            File::open(main_file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new(".")))?;
+        folder.lock()?;
+        Ok(Lock { _folder: folder })
+    }
+
     /// Writes the file: whoever reads it meanwhile, or after a crash, finds the old one or the new one.
-    pub fn write(&self, surroundings: &Surroundings) -> io::Result<()> {
+    pub fn write(&self, surroundings: &Surroundings, _lock: &Lock) -> io::Result<()> {
         // Behind a link the file itself is written anew, not the link.
-        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let path = match fs::symlink_metadata(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => self.path.clone(),
+            _ => fs::canonicalize(&self.path)?,
+        };
         let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
         directory(folder, surroundings)
             .map_err(|why| io::Error::new(ErrorKind::PermissionDenied, format!("{} {why}", folder.display())))?;
-        // One of its own for each writer; one that is there already is somebody else's, or a trap.
-        let new = folder.join(format!(".{FILE}.{}.new", std::process::id()));
+        // One that is there already is of a writer that was killed.
+        let new = folder.join(format!(".{FILE}.new"));
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&new)?;
         let replaced = self.fill(&file).and_then(|()| fs::rename(&new, &path));
         if replaced.is_err() {

@@ -6,8 +6,18 @@ use super::{Fleet, Slot, news};
 use crate::event::Reload;
 use crate::redfish::{Peer, Transport};
 use crate::settings::{IloName, Settings};
-use crate::state::State;
+use crate::state::{Former, Held, Memory, State};
 use crate::visit::{InForce, Notes};
+
+/// Own sessions that may still be where a name stood that is not in the fleet any more.
+pub(super) fn left_by(memory: &Memory) -> impl Iterator<Item = Former> {
+    let held = memory.held.iter().map(|Held { session, account, authority, token: _ }| Former {
+        session: session.clone(),
+        account: account.clone(),
+        authority: authority.clone(),
+    });
+    held.chain(memory.former.iter().cloned())
+}
 
 impl<T: Transport, S: State> Fleet<T, S> {
     /// Puts another configuration in force. Visits in flight ask it before each DELETE.
@@ -36,7 +46,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 if slot.target != *target {
                     self.schedule.afresh(name, now);
                 }
-                if slot.target.authority != target.authority {
+                if news::is_another(&slot.target, target) {
                     self.world.claims().release(name);
                 }
                 let old = std::mem::replace(&mut slot.target, Arc::clone(target));
@@ -64,6 +74,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             self.slots.insert(name.clone(), slot);
         }
         self.schedule.replace(settings.targets.keys(), &settings.poll, now);
+        self.left = self.absent.values().flat_map(left_by).collect();
         self.adopt_rounds(settings);
         self.leave_in_turn();
     }

@@ -79,7 +79,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             Outcome::Good(_) => Outcome::Good(slot.told.watch.look_within()),
             other => other,
         };
-        if slot.target.authority != target.authority {
+        if news::is_another(&slot.target, target) {
             self.world.claims().release(name);
         }
         slot.memory = Some(std::mem::take(&mut visited.memory));

@@ -56,7 +56,7 @@ use crate::policy::Budget;
 use crate::redfish::Transport;
 use crate::session::Owner;
 use crate::settings::{IloName, Orders, Settings, Target};
-use crate::state::{Memory, State};
+use crate::state::{Former, Memory, State};
 use crate::time::{HostClock, Timestamp};
 use crate::visit::{self, Errand, InForce, LoggedOut, MayEnd, MayLogIn, Notes, VisitError, Visited, World};
 
@@ -97,6 +97,8 @@ pub struct Fleet<T, S> {
     waiting_to_move: BTreeMap<IloName, Arc<Target>>,
     /// Memories of iLOs that the configuration does not name now.
     absent: BTreeMap<IloName, Memory>,
+    /// Own sessions that those may have left behind, for whichever name stands there now.
+    left: Vec<Former>,
     visits: JoinSet<Finished>,
     flying: BTreeMap<tokio::task::Id, Flight>,
     desk: orders::Desk,
@@ -206,6 +208,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             waiting_to_leave: BTreeSet::new(),
             waiting_to_move: BTreeMap::new(),
             absent: start.remembered,
+            left: Vec::new(),
             visits: JoinSet::new(),
             flying: BTreeMap::new(),
             desk: orders::Desk::default(),
@@ -298,7 +301,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
     fn start(&mut self, name: &IloName, now: Duration) {
         let moves = self.waiting_to_move.contains_key(name);
         let ready = self.slots.get_mut(name).filter(|slot| !slot.parked && !slot.leaving && !moves);
-        let Some((slot, memory)) = ready.and_then(|slot| slot.memory.clone().map(|memory| (slot, memory))) else {
+        let Some((slot, mut memory)) = ready.and_then(|slot| slot.memory.clone().map(|memory| (slot, memory))) else {
             self.schedule.done(name, Outcome::Failed(None), now);
             if self.slots.get(name).is_some_and(|slot| slot.parked) {
                 self.fail_asked(name, &broken());
@@ -325,6 +328,9 @@ impl<T: Transport, S: State> Fleet<T, S> {
         self.tally.began(self.schedule.lag(name, now));
         slot.memory = None;
         let target = Arc::clone(&slot.target);
+        for former in self.left.extract_if(.., |former| former.authority == target.authority) {
+            memory.lose(former);
+        }
         let login = match (has_door, slot.told.is_failing()) {
             (true, _) => MayLogIn::No,
             (false, false) => MayLogIn::InTime,

@@ -223,6 +223,11 @@ fn fates(told: &mut Told, target: &Target, visit: &Visit, events: &mut Vec<Event
     reaped
 }
 
+/// Whether a target may be another iLO than before: it is elsewhere, or shows another certificate.
+pub(super) fn is_another(before: &Target, now: &Target) -> bool {
+    before.authority != now.authority || before.trust.pin() != now.trust.pin()
+}
+
 fn failed(
     told: &mut Told,
     target: &Target,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::adopt::left_by;
 use super::{Finished, Fleet, Flight, pulse};
 use crate::redfish::Transport;
 use crate::settings::{IloName, OnStop, Target};
@@ -68,6 +69,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             _ => {
                 self.slots.remove(&name);
                 self.world.claims().release(&name);
+                self.left.extend(left_by(&memory));
                 self.absent.insert(name, memory);
             }
         }

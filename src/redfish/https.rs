@@ -207,7 +207,10 @@ impl Transport for Https {
             lines.insert(authority, Line { trust, legacy, is_settled: true, way, over });
         }
         drop(lines);
-        drop(before);
+        // Who leaves may come back under another trust while a handshake is on its way.
+        for line in before.into_values() {
+            line.over.set();
+        }
     }
 }
 

@@ -178,7 +178,11 @@ impl<'a, T: Transport> Ilo<'a, T> {
 
     /// Asks for the service root, which needs no login.
     pub async fn root(&self) -> Result<Root, IloError> {
-        let answer = self.get(ROOT, None).await?;
+        // Who asks without a session has none that could be dead.
+        let answer = self.get(ROOT, None).await.map_err(|error| match error {
+            IloError::NoValidSession => IloError::Status(401, None),
+            error => error,
+        })?;
         let (delay_s, uuid) = wire::root(answer.body()).map_err(IloError::Nonsense)?;
         Ok(Root { now: date(&answer), uuid, login_delay: Duration::from_secs(delay_s) })
     }

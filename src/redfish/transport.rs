@@ -10,8 +10,9 @@ use http::{Request, Response};
 use crate::event::Cause;
 use crate::settings::{Authority, Fingerprint, IloName, Target, Trust};
 
-/// The longest body that is read from an iLO. A table of 10 sessions is 10 kB.
-pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The longest body that is read from an iLO. A table of 10 sessions is 10 kB; and what is read may become a hundred
+/// times as much in memory, where it is made for that.
+pub const BODY_BYTES_MAX: usize = 512 * 1024;
 
 /// Whom a request goes to, and how that one proves who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

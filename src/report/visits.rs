@@ -95,7 +95,9 @@ fn remedy(error: &VisitError, target: &Target) -> Option<String> {
         (VisitError::CertificateChanged(..), _) => {
             "if it was changed on purpose, write the new one into `tls: { pin }`"
         }
-        (VisitError::Duplicate(_), _) => "take one of the two names out of the configuration",
+        (VisitError::Duplicate(_), _) => {
+            "take one of the two names out of the configuration; if they are two iLOs, pin both (`tls: known`)"
+        }
         (VisitError::TableFull(_), _) => "end a session at its web page, or wait for one to time out",
         (VisitError::NoLoginNow, _) => "another iLO just rejected it, see above",
         _ => return None,

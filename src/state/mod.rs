@@ -17,6 +17,9 @@ use crate::session::{FOREIGN_TEXT_MAX, Owner, Session, SessionId, Uuid, clean};
 use crate::settings::{Authority, IloName, Orders};
 use crate::time::Timestamp;
 
+/// How many sessions that were ours are remembered of one iLO.
+const FORMER_MAX: usize = 16;
+
 /// What is remembered of one iLO.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Memory {
@@ -188,6 +191,17 @@ impl Memory {
             && self.intents.iter().all(Intent::is_sound)
             && self.former.iter().all(Former::is_sound)
             && self.place.as_ref().is_none_or(is_place)
+    }
+
+    /// Remembers a session that was ours. The oldest ones are forgotten for it.
+    pub fn lose(&mut self, former: Former) {
+        if self.former.contains(&former) {
+            return;
+        }
+        if self.former.len() >= FORMER_MAX {
+            self.former.remove(0);
+        }
+        self.former.push(former);
     }
 
     /// Forgets what was learned about another place.

@@ -24,9 +24,6 @@ const INTENTS_WAIT_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How many intents are kept as proof.
 const INTENTS_MAX: usize = 8;
 
-/// How many sessions that were ours are remembered.
-const FORMER_MAX: usize = 16;
-
 /// How long after our patience ended an iLO may still do what it was asked; and how long writing an intent
 /// may take.
 const LATE_LOGIN: Duration = Duration::from_secs(5);
@@ -74,11 +71,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// The held session is not ours to use any more. It may still be in the table.
     pub(super) fn lose_door(&mut self) {
         let Some(Held { session, account, authority, token: _ }) = self.memory.held.take() else { return };
-        let former = &mut self.memory.former;
-        if former.len() >= FORMER_MAX {
-            former.remove(0);
-        }
-        former.push(Former { session, account, authority });
+        self.memory.lose(Former { session, account, authority });
     }
 
     /// An error of a request that used the held session.

@@ -115,6 +115,11 @@ impl Transport for Sky {
     ) -> Result<Response<Bytes>, ExchangeError> {
         let timeout = || Err(ExchangeError::Failed(Cause::Timeout, String::from("no answer in time")));
         let _under_way = self.begin();
+        // As the real one: nothing goes to whom nobody knows, nor under a trust that the configuration took back.
+        let settled = self.settled.lock().unwrap().iter().find(|settled| settled.authority == peer.authority).cloned();
+        if peer.trust == Trust::Unknown || settled.is_some_and(|settled| !settled.trust.takes_the_same(&peer.trust)) {
+            return Err(ExchangeError::Failed(Cause::Tls, String::from("not trusted")));
+        }
         // Every exchange takes a while, so that things can happen meanwhile.
         tokio::time::sleep(Duration::from_millis(20)).await;
         if self.is_down.load(Ordering::Relaxed) {

@@ -74,6 +74,25 @@ fn held_sessions_go_on_while_a_password_is_suspended() {
     });
 }
 
+/// Whoever asks for a login before it tells who it is can't be guarded, and that is told.
+#[test]
+fn an_ilo_whose_root_asks_for_a_login_is_out_of_reach() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        world.after(|request, answer| {
+            if request.uri().path() == "/redfish/v1/" {
+                *answer.status_mut() = http::StatusCode::UNAUTHORIZED;
+            }
+            std::time::Duration::ZERO
+        });
+        let running = world.start();
+        world.pass(900).await;
+        assert_eq!(world.heard("ilo.unreachable").len(), 1, "{}", world.story());
+        assert_eq!(world.logins("r1"), 0, "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
 /// After a restart most of the fleet goes on with the sessions of before, and only one iLO shows that the password works.
 #[test]
 fn a_password_that_is_changed_on_many_after_a_restart_is_tried_three_times() {

@@ -191,6 +191,63 @@ fn an_ilo_that_lies_about_which_one_it_is_keeps_us_from_no_other() {
 }
 
 /// The same iLO under another name: its session moves with it, and nobody is called twice.
+/// `known_ilos` goes by name: nothing is sent under the new one until its line is there, nor under the old one.
+#[test]
+fn an_ilo_that_is_renamed_before_anybody_knows_its_new_name_keeps_no_session_of_ours() {
+    for restarts in [false, true] {
+        story(move || async move {
+            let pin = Trust::Pin(Fingerprint([7; 32]));
+            let mut world = World::of(&["r1"]);
+            let trusted = pin.clone();
+            world.targets(move |target| target.trust = trusted.clone());
+            let mut running = world.start();
+            world.pass(300).await;
+            let mut settings = world.settings.clone();
+            let target = settings.targets.remove(&IloName::new("r1")).unwrap();
+            for trust in [Trust::Unknown, pin] {
+                let mut renamed = ilo_reaper::settings::Target::clone(&target);
+                (renamed.name, renamed.trust) = (IloName::new("db-1"), trust);
+                settings.targets.insert(renamed.name.clone(), renamed.into());
+                world.settings = settings.clone();
+                if restarts {
+                    world.kill(running).await;
+                    running = world.start();
+                } else {
+                    running.commands.send(Command::Replace(settings.clone().into())).await.unwrap();
+                }
+                world.pass(600).await;
+            }
+            assert_eq!((world.logins("r1"), world.ours("r1")), (2, 1), "{restarts}: {}", world.story());
+            world.stop(running).await;
+            assert_eq!(world.ours("r1"), 0);
+        });
+    }
+}
+
+/// Two iLOs that tell one UUID are taken for one, until each is pinned: what the event says must help, also while the
+/// first one goes on holding its session.
+#[test]
+fn two_that_are_pinned_after_all_are_both_visited() {
+    story(|| async {
+        let world = World::of(&["r1", "r2"]);
+        let seed = world.sky.ilo("r1").spec().seed;
+        put(&world, seed, "r2");
+        let running = world.start();
+        world.pass(300).await;
+        assert_eq!(world.ours("r1") + world.ours("r2"), 1, "{}", world.story());
+        let mut settings = world.settings.clone();
+        for (byte, target) in (1..).zip(settings.targets.values_mut()) {
+            let mut pinned = ilo_reaper::settings::Target::clone(target);
+            pinned.trust = Trust::Pin(Fingerprint([byte; 32]));
+            *target = pinned.into();
+        }
+        running.commands.send(Command::Replace(settings.into())).await.unwrap();
+        world.pass(1200).await;
+        assert_eq!((world.ours("r1"), world.ours("r2")), (1, 1), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
 #[test]
 fn an_ilo_that_is_renamed_is_no_duplicate() {
     story(|| async {

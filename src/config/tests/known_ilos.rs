@@ -4,7 +4,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use expect_test::expect;
 
-use super::super::KnownIlos;
+use super::super::known_ilos::{KnownIlos, Lock};
 use super::Desk;
 use crate::settings::{Fingerprint, IloName, Trust};
 use crate::time::Timestamp;
@@ -27,6 +27,10 @@ fn desk(known: &str) -> Desk {
 
 fn digits(pair: &str) -> String {
     format!("sha256:{}", pair.repeat(32))
+}
+
+fn locked(desk: &Desk) -> Lock {
+    KnownIlos::lock(&desk.path("ilo-reaper.yaml")).expect("ours")
 }
 
 /// How each iLO is trusted, and the warnings.
@@ -150,7 +154,7 @@ fn what_is_taken_down_stands_in_its_place_and_the_rest_stays() {
     let now = Timestamp::parse_rfc3339("2026-11-25T10:00:00Z").expect("a time");
     known.take_down(&IloName::new("Ilo-2.example.net"), Fingerprint([0xbb; 32]), now);
     known.take_down(&IloName::new("db"), Fingerprint([0xcc; 32]), now);
-    known.write(&desk.surroundings).expect("ours");
+    known.write(&desk.surroundings, &locked(&desk)).expect("ours");
     expect![[r#"
         # by hand
         Ilo-2.example.net sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb  # since 2026-11-25T10:00:00Z
@@ -171,7 +175,31 @@ fn what_can_not_take_its_place_is_not_left_over() {
     known.take_down(&IloName::new("db"), Fingerprint([0xcc; 32]), Timestamp::from_unix_s(0));
     fs::remove_file(desk.path("known_ilos")).expect("there");
     fs::create_dir(desk.path("known_ilos")).expect("ours");
-    assert!(known.write(&desk.surroundings).is_err());
+    assert!(known.write(&desk.surroundings, &locked(&desk)).is_err());
+    assert!(left_over(&desk).is_empty(), "{:?}", left_over(&desk));
+}
+
+/// What is behind a link may come back, and with it the certificates that were known.
+#[test]
+fn a_link_that_leads_nowhere_is_no_empty_file() {
+    let desk = desk("");
+    fs::remove_file(desk.path("known_ilos")).expect("there");
+    symlink(desk.path("nowhere"), desk.path("known_ilos")).expect("linked");
+    let mistakes = KnownIlos::beside(&desk.path("ilo-reaper.yaml"), &desk.surroundings).expect_err("a mistake");
+    assert!(mistakes[0].to_string().contains("does not exist"), "{mistakes:?}");
+    let known = KnownIlos::default();
+    assert!(known.write(&desk.surroundings, &locked(&desk)).is_err());
+    assert!(fs::symlink_metadata(desk.path("known_ilos")).expect("there").is_symlink());
+}
+
+/// A writer that was killed leaves its half behind, and keeps nobody from writing.
+#[test]
+fn half_a_file_of_a_writer_that_was_killed_is_in_nobody_s_way() {
+    let desk = desk("");
+    desk.write(".known_ilos.new", 0o644, "half");
+    let mut known = KnownIlos::beside(&desk.path("ilo-reaper.yaml"), &desk.surroundings).expect("good");
+    known.take_down(&IloName::new("db"), Fingerprint([0xcc; 32]), Timestamp::from_unix_s(0));
+    known.write(&desk.surroundings, &locked(&desk)).expect("ours");
     assert!(left_over(&desk).is_empty(), "{:?}", left_over(&desk));
 }
 
@@ -190,7 +218,7 @@ fn a_new_file_says_what_it_is_and_a_link_stays_one() {
         let mut known = KnownIlos::beside(&file, &desk.surroundings).expect("good");
         known.take_down(&IloName::new("db"), Fingerprint([pair; 32]), Timestamp::from_unix_s(0));
         known.take_down(&IloName::new("db2"), Fingerprint([pair; 32]), Timestamp::from_unix_s(0));
-        known.write(&desk.surroundings).expect("ours");
+        known.write(&desk.surroundings, &locked(&desk)).expect("ours");
         let text = fs::read_to_string(desk.path("known_ilos")).expect("text");
         assert_eq!(text.lines().count(), 3, "{text}");
         assert!(text.starts_with("# "), "{text}");

@@ -9,7 +9,7 @@ use http::{Method, Response, StatusCode};
 use ilo_sim::FaultKind;
 use ilo_sim::front::Certificate;
 
-use super::site::Site;
+use super::site::{Config, Site};
 
 #[test]
 fn an_ilo_with_another_certificate_gets_no_request() {
@@ -162,6 +162,23 @@ fn a_pin_that_changes_closes_what_it_had_opened() {
         daemon.stop();
         assert_eq!(site.requests_to("r1").len(), asked, "not even a log-out");
     }
+}
+
+/// As `xargs -P` does.
+#[test]
+fn several_that_write_at_once_lose_no_line() {
+    let names = ["r1", "r2", "r3", "r4", "r5", "r6"];
+    let site = Site::of(&names);
+    let known = Config { known: true, ..site.config() };
+    site.write(&known);
+    std::fs::remove_file(site.path("known_ilos")).unwrap();
+    let ended = std::thread::scope(|scope| {
+        let writers = names.map(|name| scope.spawn(|| site.ask(&["trust", name, "--write"])));
+        writers.map(|writer| writer.join().unwrap())
+    });
+    assert!(ended.iter().all(|ended| ended.code == Some(0)), "{:?}", ended.map(|ended| ended.err));
+    let written = std::fs::read_to_string(site.path("known_ilos")).unwrap();
+    assert_eq!(written.lines().filter(|line| line.starts_with('r')).count(), names.len(), "{written}");
 }
 
 #[test]
