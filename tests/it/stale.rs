@@ -327,6 +327,40 @@ fn whoever_logged_in_while_a_clock_was_wrong_is_not_idle_for_hours() {
     });
 }
 
+/// The same, where the first look at it tells none of its times: told later, they are of no clock that anybody saw.
+#[test]
+fn whoever_was_told_without_times_while_a_clock_was_wrong_is_not_idle_for_hours() {
+    story(|| async {
+        let world = idle_rule(600);
+        let running = world.start();
+        world.pass(300).await;
+        let now = world.sky.now();
+        world.sky.ilo("r1").reboot(now);
+        world.sky.ilo("r1").set_clock_offset(-7200);
+        let live = world.leaked("r1", "alice", 0);
+        world.pass_ms(10).await;
+        world.sky.ilo("r1").set_clock_offset(0);
+        let (mut is_first, id) = (true, live.to_string());
+        world.after(move |request, answer| {
+            let is_poll = request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/");
+            if is_poll && answer.status() == 200 && std::mem::take(&mut is_first) {
+                let mut told: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+                for member in told["Members"].as_array_mut().unwrap().iter_mut().filter(|member| member["Id"] == *id) {
+                    let times = member["Oem"]["Hpe"].as_object_mut().unwrap();
+                    assert!(times.remove("LoginTime").and(times.remove("AccessTime")).is_some());
+                }
+                *answer.body_mut() = told.to_string().into();
+            }
+            Duration::ZERO
+        });
+        world.pass(590).await;
+        assert!(world.lives("r1", &live), "{}", world.story());
+        world.pass(200).await;
+        assert!(!world.lives("r1", &live), "standing still counts: {}", world.story());
+        world.stop(running).await;
+    });
+}
+
 /// Leaves a session out of the `number`-th poll from now on, as if it were not there.
 fn hide(world: &World, session: &SessionId, number: usize) {
     let (mut polls, hidden) = (0, session.to_string());
