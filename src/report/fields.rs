@@ -13,6 +13,10 @@ pub(super) const TEXT_MAX: usize = 1024;
 /// Elements kept of one list; how many more there were is its last.
 pub(super) const LIST_MAX: usize = 32;
 
+/// The keys of a table that fills.
+const SQUEEZE: [&str; 10] =
+    ["used", "limit", "limit_from", "free", "reapable", "protected", "full_in_s", "top_owner", "top_origin", "top"];
+
 /// The value of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
@@ -108,6 +112,7 @@ impl Fields {
             .count_if_known("limit", case.limit)
     }
 
+    /// In the order of [`SQUEEZE`].
     fn squeeze(self, squeeze: &Squeeze) -> Self {
         self.count("used", squeeze.used)
             .count("limit", squeeze.limit)
@@ -182,7 +187,11 @@ fn of_table(fields: Fields, event: &Event) -> Fields {
         Event::IloRelieved { used, limit, lasted, .. } => {
             fields.count("used", *used).count("limit", *limit).seconds("lasted_s", *lasted)
         }
-        Event::IloRefusedUs { detail, .. } => fields.text("detail", detail),
+        // Whoever is refused sees no table; what the event is called has these keys.
+        Event::IloRefusedUs { detail, .. } => {
+            let unknown = |fields: Fields, key| fields.value(key, Value::Unknown);
+            SQUEEZE.into_iter().fold(fields, unknown).text("detail", detail)
+        }
         _ => fields,
     }
 }

@@ -52,7 +52,7 @@ fn an_entry_has_a_field_for_each_that_is_known_and_one_for_each_element() {
         ILO_REAPER_WHY=superseded (idle 900 s >= 600 s)
         ILO_REAPER_BECAUSE=deleting is off here
 
-        MESSAGE=The session table of db-1 is full: it refused our login (iLO.2.14.SessionLimitExceeded), and refuses everybody else's. We wait for a place. Whoever is still logged in there can end sessions; else its idle time-out helps, or a reset of the iLO from its server. event=ilo.full ilo=db-1 group=rack-1 detail=iLO.2.14.SessionLimitExceeded
+        MESSAGE=The session table of db-1 is full: it refused our login (iLO.2.14.SessionLimitExceeded), and refuses everybody else's. We wait for a place. Whoever is still logged in there can end sessions; else its idle time-out helps, or a reset of the iLO from its server. event=ilo.full ilo=db-1 group=rack-1 used=null limit=null limit_from=null free=null reapable=null protected=null full_in_s=null top_owner=null top_origin=null top=null detail=iLO.2.14.SessionLimitExceeded
         PRIORITY=2
         MESSAGE_ID=8df28ce083b640eeba4663a0a6592ac7
         SYSLOG_IDENTIFIER=ilo-reaper

@@ -260,7 +260,7 @@ fn every_event_as_text() {
         warning db-1 answered 400 (iLO.2.14.UnsupportedOperation) when session svc00a1 was to be ended. The next visit looks afresh. event=reap.failed ilo=db-1 group=rack-1 session=svc00a1 status=400 message_id=iLO.2.14.UnsupportedOperation
         warning Session svc00a1 on db-1 was to be ended, but the answer was lost. The next visit tells whether it is gone. event=reap.failed ilo=db-1 group=rack-1 session=svc00a1 status=null message_id=null
         err The cap per_visit held deletions back on db-1: 5 of 9 done. Later visits go on with what is still abandoned then; before raising the cap, look whether a rule finds too much. event=reap.capped ilo=db-1 group=rack-1 cap=per_visit wanted=9 done=5
-        crit The session table of db-1 is full: it refused our login (iLO.2.14.SessionLimitExceeded), and refuses everybody else's. We wait for a place. Whoever is still logged in there can end sessions; else its idle time-out helps, or a reset of the iLO from its server. event=ilo.full ilo=db-1 group=rack-1 detail=iLO.2.14.SessionLimitExceeded
+        crit The session table of db-1 is full: it refused our login (iLO.2.14.SessionLimitExceeded), and refuses everybody else's. We wait for a place. Whoever is still logged in there can end sessions; else its idle time-out helps, or a reset of the iLO from its server. event=ilo.full ilo=db-1 group=rack-1 used=null limit=null limit_from=null free=null reapable=null protected=null full_in_s=null top_owner=null top_origin=null top=null detail=iLO.2.14.SessionLimitExceeded
         warning db-1 has not been reached for 3m: its name has no address; check DNS and the spelling (no such host). It is tried again, less often. event=ilo.unreachable ilo=db-1 group=rack-1 cause=dns since_s=180 detail="no such host"
         info db-1 is reached again, after 1h 1m 1s. event=ilo.reachable ilo=db-1 group=rack-1 since_s=3661
         err db-1 rejected the login of svc-ilo-reaper. Check that the account exists there and may log in, and that the password is right; it is tried again in 10m. event=ilo.login_rejected ilo=db-1 group=rack-1 username=svc-ilo-reaper retry_in_s=600
@@ -324,7 +324,7 @@ fn every_event_as_json() {
         reap.failed ilo group session status message_id ["db-1","rack-1","svc00a1",400,"iLO.2.14.UnsupportedOperation"]
         reap.failed ilo group session status message_id ["db-1","rack-1","svc00a1",null,null]
         reap.capped ilo group cap wanted done ["db-1","rack-1","per_visit",9,5]
-        ilo.full ilo group detail ["db-1","rack-1","iLO.2.14.SessionLimitExceeded"]
+        ilo.full ilo group used limit limit_from free reapable protected full_in_s top_owner top_origin top detail ["db-1","rack-1",null,null,null,null,null,null,null,null,null,null,"iLO.2.14.SessionLimitExceeded"]
         ilo.unreachable ilo group cause since_s detail ["db-1","rack-1","dns",180,"no such host"]
         ilo.reachable ilo group since_s ["db-1","rack-1",3661]
         ilo.login_rejected ilo group username retry_in_s ["db-1","rack-1","svc-ilo-reaper",600]
