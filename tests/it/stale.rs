@@ -305,6 +305,17 @@ fn a_date_that_nothing_proves_ends_nobody() {
     });
 }
 
+/// An iLO comes back from a reset with the clock of its battery, and somebody logs in before the network tells it better.
+async fn logs_in_by_a_wrong_clock(world: &World) -> SessionId {
+    let now = world.sky.now();
+    world.sky.ilo("r1").reboot(now);
+    world.sky.ilo("r1").set_clock_offset(-7200);
+    let live = world.leaked("r1", "alice", 0);
+    world.pass_ms(10).await;
+    world.sky.ilo("r1").set_clock_offset(0);
+    live
+}
+
 /// An iLO comes back from a reset with a wrong clock. Whoever logs in before the network tells it better looks idle for
 /// hours from then on.
 #[test]
@@ -313,12 +324,7 @@ fn whoever_logged_in_while_a_clock_was_wrong_is_not_idle_for_hours() {
         let world = idle_rule(600);
         let running = world.start();
         world.pass(300).await;
-        let now = world.sky.now();
-        world.sky.ilo("r1").reboot(now);
-        world.sky.ilo("r1").set_clock_offset(-7200);
-        let live = world.leaked("r1", "alice", 0);
-        world.pass_ms(10).await;
-        world.sky.ilo("r1").set_clock_offset(0);
+        let live = logs_in_by_a_wrong_clock(&world).await;
         world.pass(590).await;
         assert!(world.lives("r1", &live), "{}", world.story());
         world.pass(200).await;
@@ -334,12 +340,7 @@ fn whoever_was_told_without_times_while_a_clock_was_wrong_is_not_idle_for_hours(
         let world = idle_rule(600);
         let running = world.start();
         world.pass(300).await;
-        let now = world.sky.now();
-        world.sky.ilo("r1").reboot(now);
-        world.sky.ilo("r1").set_clock_offset(-7200);
-        let live = world.leaked("r1", "alice", 0);
-        world.pass_ms(10).await;
-        world.sky.ilo("r1").set_clock_offset(0);
+        let live = logs_in_by_a_wrong_clock(&world).await;
         let (mut is_first, id) = (true, live.to_string());
         world.after(move |request, answer| {
             let is_poll = request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/");
