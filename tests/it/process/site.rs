@@ -178,10 +178,13 @@ impl Site {
     /// Puts a session into the table that a script opened so long ago and never used; now, if somebody looked since:
     /// it would have been seen.
     pub(super) fn leaked(&self, ilo: &str, ago_s: u64) -> SessionId {
-        let was_looked_at =
-            self.requests_to(ilo).iter().any(|logged| logged.path == SESSIONS && logged.method == "GET");
-        let then = if was_looked_at { now() } else { now() - Duration::from_secs(ago_s) };
-        self.with(ilo, |ilo| ilo.admit(then, SessionSpec::rest("svc-backup", SCRIPT)))
+        // Nobody looks while the iLO is locked.
+        self.with(ilo, |locked| {
+            let was_looked_at =
+                self.requests_to(ilo).iter().any(|logged| logged.path == SESSIONS && logged.method == "GET");
+            let then = if was_looked_at { now() } else { now() - Duration::from_secs(ago_s) };
+            locked.admit(then, SessionSpec::rest("svc-backup", SCRIPT))
+        })
     }
 
     /// Puts a session into the table that is old and was used just now.
