@@ -10,7 +10,7 @@ use super::{Finished, Fleet, Flight, pulse};
 use crate::redfish::Transport;
 use crate::settings::{IloName, OnStop, Target};
 use crate::state::{Memory, State};
-use crate::visit::{self, Errand, InForce, MayEnd, MayLogIn, Notes};
+use crate::visit::{self, Errand, InForce, MayEnd, MayLogIn};
 
 /// How long a clean stop may take.
 pub const STOP_DEADLINE: Duration = Duration::from_secs(40);
@@ -59,7 +59,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
         let Some(slot) = self.slots.get_mut(name) else { return };
         if slot.leaving || slot.target.authority != place.authority {
             let Some(memory) = slot.memory.take() else { return };
-            self.spawn_log_out(place, memory);
+            let notes = std::mem::take(&mut slot.notes);
+            self.spawn_log_out(Errand { target: place, memory, login: MayLogIn::No, may_end: MayEnd::No, notes });
         }
     }
 
@@ -75,9 +76,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
         }
     }
 
-    fn spawn_log_out(&mut self, target: Arc<Target>, memory: Memory) {
-        let (world, flown) = (self.world.clone(), Arc::clone(&target));
-        let errand = Errand { target, memory, login: MayLogIn::No, may_end: MayEnd::No, notes: Notes::default() };
+    fn spawn_log_out(&mut self, errand: Errand) {
+        let (world, flown) = (self.world.clone(), Arc::clone(&errand.target));
         let task = self.visits.spawn(async move { Finished::LogOut(Box::new(visit::log_out(&world, errand).await)) });
         let overdue = pulse::overdue(&self.settings().poll, MayLogIn::No);
         self.flying.insert(task.id(), Flight { target: flown, overdue });

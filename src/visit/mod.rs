@@ -31,7 +31,7 @@ use tokio::time::Instant;
 use crate::event::Case;
 use crate::policy::{Budget, Circumstances, HeldBack, Learned, Plan, Table, Witness};
 use crate::redfish::{Ilo, Patience, Peer, Transport};
-use crate::session::{Observation, Owner, SessionId};
+use crate::session::{Clock, Observation, Owner, SessionId};
 use crate::settings::{Mode, Orders, Settings, Target};
 use crate::state::{Intent, Memory, State, Unwritable};
 use crate::time::{HostClock, Timestamp};
@@ -105,14 +105,16 @@ pub struct Notes {
     host_zero_s: Option<i64>,
     /// The iLO's date at the last look, sound or not, whole or not; reckoned where it told none.
     date: Option<Timestamp>,
-    /// Its clock less the host's at the last look, whole or not.
-    offset_s: Option<i64>,
+    /// The clock jumped, and nobody was seen since: what is made of it.
+    jump: Option<Clock>,
     /// How long the answer took that told the remembered offset, where that was long.
     offset_took: Duration,
     /// Since when whole tables leave out a suspect.
     left_out: BTreeMap<SessionId, Duration>,
     /// The last DELETE was answered as if our session were dead, and it was not.
     was_denied: bool,
+    /// What is remembered could not be written.
+    is_unsaved: bool,
     /// Proofs of our own sessions that mean nobody any more.
     unseen: strays::Unseen,
 }
@@ -337,17 +339,18 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
 
     /// Writes what changed. What can't be written is remembered all the same, and written next time.
     async fn save(&mut self) -> bool {
-        if self.memory == self.saved {
+        if self.memory == self.saved && !self.notes.is_unsaved {
             return true;
         }
         match self.world.state.save(&self.target.name, &self.memory).await {
             Ok(()) => {
                 self.saved = self.memory.clone();
-                self.wrote = true;
+                (self.notes.is_unsaved, self.wrote) = (false, true);
                 true
             }
             Err(why) => {
                 self.unwritable = Some(why);
+                self.notes.is_unsaved = true;
                 false
             }
         }

@@ -48,22 +48,26 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         self.asked = self.world.started.elapsed();
         let seen = self.collection(&held).await.map_err(|error| self.failed(error))?;
         self.world.claims().sees(&self.target.name, self.world.started.elapsed());
-        let answered =
-            Answered { host_now: self.world.clock.now(), host_zero_s: self.host_zero_now_s(), took: asked.elapsed() };
+        let answered = self.answered(asked);
         let Seen { now, collection: Collection { members, mut extent } } = seen;
         let sessions = self.whole(&held, members, &mut extent).await?;
         let own = sessions.iter().find(|session| session.id == held.session).cloned();
         if own.is_none() && extent == Extent::Whole {
             extent = Extent::Cut(String::from("our own session is not in the collection"));
         }
-        let judgement = self.judge(now, &answered, own.as_ref(), &sessions);
+        let mut judgement = self.judge(now, &answered, own.as_ref(), &sessions);
+        if let Some(jump) = self.notes.jump.take().filter(|_| !judgement.jumped) {
+            (judgement.clock, self.jumped) = (jump, true);
+        }
         let clock = judgement.clock.clone();
         self.forget_intents(&judgement, now);
-        // A part of the table does not tell who was there when the clock jumped, nor who is gone.
+        // A part of the table does not tell who is gone.
         if extent == Extent::Whole {
+            self.forget_suspects(&sessions);
+        }
+        // Nor does it tell who was there before a jump; but whoever it leaves out is a stranger from then on.
+        if extent == Extent::Whole || judgement.jumped {
             self.learn(&judgement, &answered, now, &sessions);
-        } else if judgement.jumped {
-            self.suspect(sessions.iter().map(|session| &session.id));
         } else {
             self.suspect_strangers(&sessions, now);
         }
@@ -75,17 +79,29 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let own = Own { held: held.session.clone(), accounts };
         let seen = Observation { clock, extent, own, sessions, suspects: self.memory.suspects.clone() };
         self.notes.witness.watch(&seen, self.world.started.elapsed());
-        if judgement.jumped {
-            self.notes.witness.clock_jumped(self.world.started.elapsed(), now.filter(|_| self.jumped));
-        }
-        // Who was on and was not told just now must not be judged by the clock that is no more.
-        if let Some(now) = now.filter(|_| self.jumped) {
-            self.memory.looked_at = Some(now);
-            self.memory.known = seen.sessions.iter().map(Known::from).collect();
+        if let Some(now) = now.filter(|_| judgement.jumped) {
+            self.begin_anew(now, &seen.sessions);
         }
         self.learn_table(&seen);
         self.end_strays(&held, &seen).await?;
         Ok(seen)
+    }
+
+    /// An answer to whoever asks: it tells the time, and not who is on. A login that is recorded next is one by that time.
+    pub(super) fn hears(&mut self, date: Timestamp, asked: Instant) {
+        let answered = self.answered(asked);
+        let judgement = self.judge(Some(date), &answered, None, &[]);
+        if judgement.jumped {
+            self.forget_intents(&judgement, Some(date));
+            self.learn(&judgement, &answered, Some(date), &[]);
+            self.begin_anew(date, &[]);
+            self.notes.jump = Some(judgement.clock);
+        }
+    }
+
+    /// An answer came just now.
+    fn answered(&self, asked: Instant) -> Answered {
+        Answered { host_now: self.world.clock.now(), host_zero_s: self.host_zero_now_s(), took: asked.elapsed() }
     }
 
     /// The collection, expanded where the iLO can do that. An iLO 4 ignores the wish silently, others
@@ -186,9 +202,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             self.memory.clock_offset_s = judgement.offset_s;
             self.notes.offset_took = took;
         }
-        self.jumped = judgement.jumped;
-        self.forget_suspects(sessions);
         if judgement.jumped {
+            self.jumped = true;
             self.suspect_all(sessions);
         } else {
             self.suspect_strangers(sessions, date);
@@ -198,16 +213,12 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         }
     }
 
-    /// A span that the clock will show again proves nothing. That a jump is told again, since nobody saw the whole
-    /// table meanwhile, says nothing against what was written down since.
+    /// A span that the clock will show again proves nothing.
     fn forget_intents(&mut self, judgement: &Judgement, date: Option<Timestamp>) {
-        let offsets = self.notes.offset_s.zip(judgement.offset_s);
-        let is_known = offsets.is_some_and(|(known, now)| known.abs_diff(now) <= clock::DRIFT_S);
-        if judgement.jumped && !is_known {
+        if judgement.jumped {
             let here = &self.target.authority;
             self.memory.intents.retain(|intent| intent.authority != *here || date.is_some_and(|now| now > intent.to));
         }
-        self.notes.offset_s = judgement.offset_s;
     }
 
     /// A suspect that whole tables leave out for long is gone; one that comes back before is what it was.
@@ -226,6 +237,13 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let before = std::mem::take(&mut self.memory.suspects);
         let lately: Vec<SessionId> = self.notes.witness.watched().cloned().collect();
         self.suspect(sessions.iter().map(|session| &session.id).chain(&before).chain(&lately));
+    }
+
+    /// Who was on when the clock jumped, and was not told just now, must not be judged by the clock that is no more.
+    fn begin_anew(&mut self, now: Timestamp, sessions: &[Session]) {
+        self.notes.witness.clock_jumped(self.world.started.elapsed(), now);
+        self.memory.looked_at = Some(now);
+        self.memory.known = sessions.iter().map(Known::from).collect();
     }
 
     /// Times of another clock prove nothing until their session is gone.

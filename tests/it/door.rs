@@ -384,34 +384,70 @@ fn a_session_of_ours_that_a_table_leaves_out_for_a_while_is_not_forgotten() {
 }
 
 /// It says that the session is gone, and shows it again.
-/// A clock jumps back, and nobody sees the whole table meanwhile: what is written down since is of the clock as it is now.
+/// A clock jumps back, and nobody sees the whole table meanwhile: what is written down since is of the clock as it is
+/// now, also after a kill.
 #[test]
 fn a_login_that_is_lost_after_a_jump_that_only_parts_told_leaves_no_stray() {
-    story(|| async {
-        let mut world = World::of(&["r1"]);
-        world.settings.poll.every = Duration::from_secs(15);
-        let running = world.start();
-        world.pass(100).await;
-        world.sky.ilo("r1").set_clock_offset(-100);
-        let mut is_cut = true;
-        world.after(move |request, answer| {
-            let is_poll = request.method() == http::Method::GET && request.uri().path() == SESSIONS;
-            is_cut &= answer.status() != 401;
-            if is_poll && is_cut {
-                tell(answer, |members| members.push(serde_json::json!({ "@odata.id": "/redfish/v1/Systems/1/" })));
+    for is_killed in [false, true] {
+        story(|| async move {
+            let mut world = World::of(&["r1"]);
+            world.settings.poll.every = Duration::from_secs(15);
+            let mut running = world.start();
+            world.pass(100).await;
+            world.sky.ilo("r1").set_clock_offset(-100);
+            let mut is_cut = true;
+            world.after(move |request, answer| {
+                let is_poll = request.method() == http::Method::GET && request.uri().path() == SESSIONS;
+                is_cut &= answer.status() != 401;
+                if is_poll && is_cut {
+                    tell(answer, |members| members.push(serde_json::json!({ "@odata.id": "/redfish/v1/Systems/1/" })));
+                }
+                Duration::ZERO
+            });
+            world.pass(60).await;
+            let now = world.sky.now();
+            let ours = world.sky.ilo("r1").sessions(now).find(|one| one.owner == OURS).unwrap().id.clone();
+            world.sky.ilo("r1").end(&ours);
+            world.sky.ilo("r1").inject(lose_login());
+            world.pass(16).await;
+            assert_eq!((world.ours("r1"), world.logins("r1")), (1, 2), "it is lost: {}", world.story());
+            if is_killed {
+                world.kill(running).await;
+                running = world.start();
             }
-            Duration::ZERO
+            world.pass(104).await;
+            assert_eq!((world.ours("r1"), world.logins("r1")), (1, 3), "{is_killed}: {}", world.story());
+            assert_eq!(world.heard("session.stray_ended").len(), 1);
+            world.stop(running).await;
         });
-        world.pass(60).await;
-        let now = world.sky.now();
-        let ours = world.sky.ilo("r1").sessions(now).find(|one| one.owner == OURS).unwrap().id.clone();
-        world.sky.ilo("r1").end(&ours);
-        world.sky.ilo("r1").inject(lose_login());
-        world.pass(120).await;
-        assert_eq!((world.ours("r1"), world.logins("r1")), (1, 3), "{}", world.story());
-        assert_eq!(world.heard("session.stray_ended").len(), 1);
-        world.stop(running).await;
-    });
+    }
+}
+
+/// An iLO comes back from a reset with another time, and the reply to our first login there is lost.
+#[test]
+fn a_login_that_is_lost_after_a_reset_that_set_the_clock_leaves_no_stray() {
+    for (offset_s, is_killed) in [(-100, false), (-100, true), (600, false), (600, true)] {
+        story(|| async move {
+            let mut world = World::of(&["r1"]);
+            world.settings.poll.every = Duration::from_secs(15);
+            let mut running = world.start();
+            world.pass(100).await;
+            let now = world.sky.now();
+            world.sky.ilo("r1").reboot(now);
+            world.sky.ilo("r1").set_clock_offset(offset_s);
+            world.sky.ilo("r1").inject(lose_login());
+            world.pass(16).await;
+            assert_eq!((world.ours("r1"), world.logins("r1")), (1, 2), "it is lost: {}", world.story());
+            if is_killed {
+                world.kill(running).await;
+                running = world.start();
+            }
+            world.pass(104).await;
+            assert_eq!((world.ours("r1"), world.logins("r1")), (1, 3), "{offset_s} {is_killed}: {}", world.story());
+            assert_eq!(world.heard("session.stray_ended").len(), 1);
+            world.stop(running).await;
+        });
+    }
 }
 
 #[test]

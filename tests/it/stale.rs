@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ilo_sim::{SessionId, SessionSpec};
 
-use crate::harness::{SCRIPT, World, rule, story};
+use crate::harness::{OURS, SCRIPT, World, rule, story};
 
 fn idle_rule(asked_s: u64) -> World {
     let mut world = World::of(&["r1"]);
@@ -53,6 +53,32 @@ fn a_jump_of_the_clock_is_not_forgotten_over_a_poll_that_was_cut() {
             world.pass(500).await;
             assert!(world.lives("r1", &live), "{cut}: {}", world.story());
             world.kill_only(running).await;
+        });
+    }
+}
+
+/// Our session ends just when a clock jumps: the answer by which we log in again tells it first.
+#[test]
+fn a_jump_that_a_login_tells_first_makes_nobody_idle_for_a_day() {
+    for seen_s in [0, 100] {
+        story(|| async move {
+            let world = idle_rule(600);
+            let running = world.start();
+            world.pass(300).await;
+            let live = world.leaked("r1", "alice", 0);
+            world.pass(seen_s).await;
+            {
+                let (mut ilo, now) = (world.sky.ilo("r1"), world.sky.now());
+                let ours = ilo.sessions(now).find(|one| one.owner == OURS).unwrap().id.clone();
+                ilo.end(&ours);
+                ilo.set_clock_offset(86_400);
+            }
+            world.pass(580 - seen_s).await;
+            assert!(world.lives("r1", &live), "{seen_s}: {}", world.story());
+            assert_eq!(world.logins("r1"), 2);
+            let told = format!("{:?}", world.heard("ilo.clock_wrong"));
+            assert!(told.contains("jumped by"), "{told}");
+            world.stop(running).await;
         });
     }
 }
@@ -154,6 +180,49 @@ fn whoever_logged_in_from_the_future_supersedes_nobody() {
     });
 }
 
+/// Only a part of the table tells that a clock is ahead. Whoever logs in before it is right again seems to have come
+/// later than all others, by the time that anybody looks.
+#[test]
+fn whoever_logged_in_after_a_part_told_a_jump_supersedes_nobody() {
+    for restarts in [false, true] {
+        story(|| async move {
+            let mut world = World::of(&["r1"]);
+            world.policy(|policy| {
+                policy.reap = vec![rule("superseded", |asked| {
+                    (asked.superseded, asked.idle) = (true, Some(Duration::from_secs(30)));
+                })];
+            });
+            let mut running = world.start();
+            world.pass(100).await;
+            world.sky.ilo("r1").set_clock_offset(600);
+            let mut polls = 0;
+            world.after(move |request, answer| {
+                let is_poll = request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/");
+                polls += i32::from(is_poll);
+                if is_poll && polls == 1 {
+                    count_one_more(answer);
+                }
+                Duration::ZERO
+            });
+            world.pass(60).await;
+            world.network_is_down(true);
+            world.leaked("r1", "alice", 0);
+            world.pass(2).await;
+            world.sky.ilo("r1").set_clock_offset(0);
+            let live = world.leaked("r1", "alice", 0);
+            if restarts {
+                world.kill(running).await;
+                running = world.start();
+            }
+            world.pass(700).await;
+            world.network_is_down(false);
+            world.pass(400).await;
+            assert!(world.lives("r1", &live), "{restarts}: {}", world.story());
+            world.stop(running).await;
+        });
+    }
+}
+
 /// Seen first in a part of the table, it is no stranger in the whole.
 #[test]
 fn whoever_logged_in_while_tables_were_cut_goes_as_others_do() {
@@ -251,7 +320,7 @@ fn a_poll_that_does_not_show_our_own_session_ends_nobody() {
             if request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/") {
                 let mut body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
                 let members = body["Members"].as_array_mut().unwrap();
-                members.retain(|member| member["UserName"] != crate::harness::OURS);
+                members.retain(|member| member["UserName"] != OURS);
                 body["Members@odata.count"] = members.len().into();
                 *answer.body_mut() = Bytes::from(body.to_string());
             }
@@ -293,7 +362,7 @@ fn a_date_that_nothing_proves_ends_nobody() {
             if is_poll && polls % 2 == 0 {
                 let mut told: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
                 let members = told["Members"].as_array_mut().unwrap().iter_mut();
-                for ours in members.filter(|member| member["UserName"] == crate::harness::OURS) {
+                for ours in members.filter(|member| member["UserName"] == OURS) {
                     assert!(ours["Oem"]["Hpe"].as_object_mut().unwrap().remove("AccessTime").is_some());
                 }
                 *answer.body_mut() = told.to_string().into();
@@ -419,6 +488,38 @@ fn whoever_is_hidden_after_a_clock_jumped_is_not_idle_for_a_day() {
             world.stop(running).await;
         });
     }
+}
+
+/// A clock is ahead for a while, and the disk is full meanwhile. When it has room again, what was seen is written down,
+/// though nothing changed since: whoever logged in by that clock supersedes nobody, also after a restart.
+#[test]
+fn what_could_not_be_written_down_is_written_as_soon_as_it_can() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        world.policy(|policy| {
+            policy.reap = vec![rule("superseded", |asked| {
+                (asked.superseded, asked.idle) = (true, Some(Duration::from_secs(30)));
+            })];
+        });
+        let running = world.start();
+        world.pass(300).await;
+        world.state.fail(true);
+        world.sky.ilo("r1").set_clock_offset(600);
+        world.leaked("r1", "alice", 0);
+        world.pass(70).await;
+        world.sky.ilo("r1").set_clock_offset(0);
+        let live = world.leaked("r1", "alice", 0);
+        world.pass(70).await;
+        world.state.fail(false);
+        world.pass(70).await;
+        world.kill(running).await;
+        world.pass(600).await;
+        let running = world.start();
+        world.pass(400).await;
+        assert!(world.lives("r1", &live), "{}", world.story());
+        assert_eq!(world.heard("state.writable").len(), 1);
+        world.stop(running).await;
+    });
 }
 
 /// An iLO leaves logins out for a while, and tells them later: nobody is of another clock for that, also after a restart.

@@ -60,7 +60,8 @@ impl State for Disk {
         if self.count() {
             self.read_along(|oracle| oracle.saved(ilo.as_str(), memory));
         }
-        self.model.save(ilo, memory).await?;
+        let saving = self.model.save(ilo, memory).await;
+        saving.inspect_err(|_| self.read_along(|oracle| oracle.not_saved(ilo.as_str())))?;
         self.read_along(|oracle| oracle.saved(ilo.as_str(), memory));
         Ok(())
     }

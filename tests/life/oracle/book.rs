@@ -116,6 +116,8 @@ pub(super) struct Book {
     pub(super) has_left: bool,
     /// When this life of the daemon was first told who is on.
     pub(super) first_told_at: Option<Moment>,
+    /// Our session that asks who is on.
+    pub(super) asking: Option<SessionId>,
     /// The last request asked to expand.
     pub(super) has_wished: bool,
     /// The last answer was an old one.
@@ -158,6 +160,12 @@ impl Book {
         }
         (self.is_new, self.has_left, self.first_told_at) = (true, false, None);
         self.under_way = 0;
+    }
+
+    /// What was seen at last was never written.
+    pub(super) fn forgets_who_was_on(&mut self) {
+        self.known.clear();
+        self.last_shown = None;
     }
 
     /// Its clock moved, or may have, as far as anybody can tell.

@@ -101,7 +101,10 @@ impl Oracle {
             && config.share_percent >= 20;
         // A look that takes a second comes too late to be the last one.
         let is_slow = site.script.way_ms.1 >= 500;
-        if site.script.date_ahead_s != 0 || !may_end || !can_end || is_slow {
+        let margin = Duration::from_secs(2 * config.every_s + 300);
+        // While it refused our logins nobody could be ended.
+        let was_shut = self.books[number].refused_full.is_some_and(|at| now.since(at) < margin);
+        if site.script.date_ahead_s != 0 || !may_end || !can_end || is_slow || was_shut {
             return None;
         }
         let picture = Picture {
@@ -131,7 +134,7 @@ impl Oracle {
                 // A clock that was set leaves only what was seen to stand still since then.
                 from: is_doubtful.then_some(book.first_told_at.unwrap_or(now).max(moved_at.unwrap_or_default())),
                 longest_gap: self.books[number].longest_gap(&session.id),
-                margin: Duration::from_secs(2 * config.every_s + 300),
+                margin,
             };
             truth::must_go(&duty, group).map(|rule| {
                 format!(

@@ -137,6 +137,9 @@ impl Oracle {
         self.life = life;
         for (number, book) in self.books.iter_mut().enumerate() {
             book.forget();
+            if self.records.is_behind() {
+                book.forgets_who_was_on();
+            }
             // What the state does not hold was lost by the life before.
             let held = self.records.held_at(&crate::script::host(number));
             let is_lost = |id: &SessionId| !held.iter().any(|held| held == id.as_str());
@@ -288,6 +291,7 @@ impl Oracle {
             On::Collection => {
                 self.counts.visits += u64::from(wishes || !has_wished);
                 self.books[number].visit_begins();
+                self.books[number].asking = acting;
                 self.records.visit_begins(number).into_iter().for_each(|what| self.breaks("I12", what));
             }
             _ => {}
@@ -364,8 +368,12 @@ impl Oracle {
                     }
                     book.was_stale = truth.is_stale;
                     book.first_told_at.get_or_insert(now);
-                    book.misses(now, picture);
-                    book.sees(picture.clone(), self.host_ahead_s);
+                    // What does not tell who asks is not the whole.
+                    let tells_us = |session: &Session| book.asking.as_ref() == Some(&session.id);
+                    let is_cut = picture.is_cut || !picture.sessions.iter().any(tells_us);
+                    let picture = Picture { is_cut, ..picture.clone() };
+                    book.misses(now, &picture);
+                    book.sees(picture, self.host_ahead_s);
                 }
             }
             On::Member => {

@@ -21,6 +21,8 @@ pub(super) struct Records {
     held_back: BTreeSet<String>,
     /// Something could not be written in this life of the daemon.
     is_full: bool,
+    /// iLOs of which it could not be written what is remembered, nor since.
+    behind: BTreeSet<String>,
     /// The one under way at each iLO.
     under_way: BTreeMap<usize, String>,
     /// iLOs that answered the last one with 401.
@@ -120,6 +122,11 @@ impl Records {
         untold.into_iter().map(|id| format!("no event tells of the DELETE of {id}")).collect()
     }
 
+    /// Whether the state does not know what was last seen.
+    pub(super) fn is_behind(&self) -> bool {
+        !self.behind.is_empty()
+    }
+
     pub(super) fn forget_memories(&mut self) {
         self.memories.clear();
     }
@@ -129,6 +136,7 @@ impl Records {
         self.under_way.clear();
         self.written.clear();
         self.held_back.clear();
+        self.behind.clear();
         self.is_full = false;
     }
 }
@@ -137,6 +145,12 @@ impl Oracle {
     /// The state kept what is remembered of an iLO.
     pub(crate) fn saved(&mut self, name: &str, memory: &Memory) {
         self.records.memories.insert(name.to_owned(), memory.clone());
+        self.records.behind.remove(name);
+    }
+
+    /// It could not keep it.
+    pub(crate) fn not_saved(&mut self, name: &str) {
+        self.records.behind.insert(name.to_owned());
     }
 
     pub(crate) fn recorded(&mut self, id: RecordId, record: &Record) {
