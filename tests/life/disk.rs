@@ -61,7 +61,11 @@ impl State for Disk {
             self.read_along(|oracle| oracle.saved(ilo.as_str(), memory));
         }
         let saving = self.model.save(ilo, memory).await;
-        saving.inspect_err(|_| self.read_along(|oracle| oracle.not_saved(ilo.as_str())))?;
+        saving.inspect_err(|_| {
+            let mut inner = self.world.lock();
+            let now = self.world.now(&inner);
+            inner.oracle.not_saved(now, ilo.as_str());
+        })?;
         self.read_along(|oracle| oracle.saved(ilo.as_str(), memory));
         Ok(())
     }

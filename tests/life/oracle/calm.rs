@@ -52,8 +52,9 @@ impl Oracle {
     }
 
     /// The name in the configuration that an iLO goes by.
-    fn name_of(&self, number: usize) -> usize {
-        self.now_in_force().config.places.iter().position(|place| *place == number).unwrap_or(number)
+    pub(super) fn name_of(&self, number: usize) -> usize {
+        let current = self.history.last();
+        current.and_then(|one| one.config.places.iter().position(|place| *place == number)).unwrap_or(number)
     }
 
     fn judges_stranger(&mut self, now: Moment, number: usize, site: &Site) {

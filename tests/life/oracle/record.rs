@@ -21,8 +21,8 @@ pub(super) struct Records {
     held_back: BTreeSet<String>,
     /// Something could not be written in this life of the daemon.
     is_full: bool,
-    /// iLOs of which it could not be written what is remembered, nor since.
-    behind: BTreeSet<String>,
+    /// iLOs of which it could not be written what is remembered, nor since, and when that was last tried.
+    behind: BTreeMap<String, Moment>,
     /// The one under way at each iLO.
     under_way: BTreeMap<usize, String>,
     /// iLOs that answered the last one with 401.
@@ -122,9 +122,9 @@ impl Records {
         untold.into_iter().map(|id| format!("no event tells of the DELETE of {id}")).collect()
     }
 
-    /// Whether the state does not know what was last seen.
-    pub(super) fn is_behind(&self) -> bool {
-        !self.behind.is_empty()
+    /// When it was last tried to write what is remembered of an iLO, if that failed.
+    pub(super) fn behind_since(&self, name: &str) -> Option<Moment> {
+        self.behind.get(name).copied()
     }
 
     pub(super) fn forget_memories(&mut self) {
@@ -149,8 +149,8 @@ impl Oracle {
     }
 
     /// It could not keep it.
-    pub(crate) fn not_saved(&mut self, name: &str) {
-        self.records.behind.insert(name.to_owned());
+    pub(crate) fn not_saved(&mut self, now: Moment, name: &str) {
+        self.records.behind.insert(name.to_owned(), now);
     }
 
     pub(crate) fn recorded(&mut self, id: RecordId, record: &Record) {
