@@ -122,7 +122,7 @@ fn clock(
     now: Duration,
     events: &mut Vec<Event>,
 ) {
-    let skew_s = visited.memory.clock_offset_s;
+    let skew_s = visited.memory.told_offset_s();
     let why = match (&visit.seen.clock, skew_s) {
         (Clock::Contradictory(why), _) => why.clone(),
         (Clock::Sound(_), Some(skew_s)) if skew_s.abs() >= SKEW_TOLD_S => {

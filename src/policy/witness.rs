@@ -24,7 +24,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Witness {
     watched: BTreeMap<SessionId, Watched>,
-    /// The iLO's now at the last look at the whole table, or when it jumped since.
+    /// The iLO's now at the last look at the whole table.
     looked_at: Option<Timestamp>,
     /// When that was, sound or not.
     last_look: Option<Duration>,
@@ -114,14 +114,14 @@ impl Witness {
         }
     }
 
-    /// The clock jumped, at `at` on ours, to `now`. From here on it shows other times, so that one which is shown again
-    /// proves no standing still.
-    pub fn clock_jumped(&mut self, at: Duration, now: Timestamp) {
-        self.looked_at = Some(now);
+    /// The clock jumped, at `at` on ours. From here on it shows other times, so that one which is shown again proves
+    /// no standing still; and where the whole table was told, `now` is its now.
+    pub fn clock_jumped(&mut self, at: Duration, now: Option<Timestamp>) {
+        self.looked_at = now.or(self.looked_at);
         self.watched.values_mut().for_each(|watched| watched.since = at);
     }
 
-    /// The iLO's now at the last look at the whole table, or when it jumped since: who was on before is known.
+    /// The iLO's now at the last look at the whole table.
     pub fn looked_at(&self) -> Option<Timestamp> {
         self.looked_at
     }

@@ -35,8 +35,10 @@ pub struct Memory {
     pub uuid: Option<Uuid>,
     /// Whether it expands collections; `None` where it was not tried.
     pub expands: Option<bool>,
-    /// Its clock less the host's, in seconds, at the last visit.
+    /// Its clock less the host's, in seconds, at the last look at the whole table.
     pub clock_offset_s: Option<i64>,
+    /// The same, where another answer told a jump since: nobody knows yet who was on then.
+    pub jumped_to_s: Option<i64>,
     /// Its now at a look at the whole table, not long ago ...
     pub looked_at: Option<Timestamp>,
     /// ... and who was there then.
@@ -202,6 +204,11 @@ impl Memory {
             self.former.remove(0);
         }
         self.former.push(former);
+    }
+
+    /// Its clock less the host's, in seconds, as it was told at last.
+    pub fn told_offset_s(&self) -> Option<i64> {
+        self.jumped_to_s.or(self.clock_offset_s)
     }
 
     /// Forgets what was learned about another place.

@@ -31,7 +31,7 @@ use tokio::time::Instant;
 use crate::event::Case;
 use crate::policy::{Budget, Circumstances, HeldBack, Learned, Plan, Table, Witness};
 use crate::redfish::{Ilo, Patience, Peer, Transport};
-use crate::session::{Clock, Observation, Owner, SessionId};
+use crate::session::{Observation, Owner, SessionId};
 use crate::settings::{Mode, Orders, Settings, Target};
 use crate::state::{Intent, Memory, State, Unwritable};
 use crate::time::{HostClock, Timestamp};
@@ -105,8 +105,6 @@ pub struct Notes {
     host_zero_s: Option<i64>,
     /// The iLO's date at the last look, sound or not, whole or not; reckoned where it told none.
     date: Option<Timestamp>,
-    /// The clock jumped, and nobody was seen since: what is made of it.
-    jump: Option<Clock>,
     /// How long the answer took that told the remembered offset, where that was long.
     offset_took: Duration,
     /// Since when whole tables leave out a suspect.

@@ -8,7 +8,7 @@ use super::clock::{self, Judgement, Readings};
 use super::{VisitError, Visitor};
 use crate::policy::{self, Witness};
 use crate::redfish::{Collection, IloError, Member, Seen, Transport};
-use crate::session::{Extent, Observation, Own, Session, SessionId};
+use crate::session::{Clock, Extent, Observation, Own, Session, SessionId};
 use crate::state::{Held, Known, State};
 use crate::time::Timestamp;
 
@@ -39,6 +39,11 @@ const SUSPECTS_MAX: usize = 1024;
 /// The most members that are asked for one by one, where an iLO does not expand.
 const LINKS_MAX: usize = 64;
 
+/// How long an answer was asked for, where that matters.
+fn long_on_its_way(answered: &Answered) -> Duration {
+    if answered.took <= TELLS_TIME { Duration::ZERO } else { answered.took }
+}
+
 impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// One request where the iLO expands, one more per member where it does not. Strays of ours are ended
     /// on the way.
@@ -56,47 +61,49 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             extent = Extent::Cut(String::from("our own session is not in the collection"));
         }
         let mut judgement = self.judge(now, &answered, own.as_ref(), &sessions);
-        if let Some(jump) = self.notes.jump.take().filter(|_| !judgement.jumped) {
-            (judgement.clock, self.jumped) = (jump, true);
-        }
-        let clock = judgement.clock.clone();
         self.forget_intents(&judgement, now);
-        // A part of the table does not tell who is gone.
-        if extent == Extent::Whole {
-            self.forget_suspects(&sessions);
+        let is_whole = extent == Extent::Whole;
+        // Who was on when another answer told a jump nobody knows before the whole table is seen.
+        self.jumped = judgement.jumped || is_whole && self.memory.jumped_to_s.is_some();
+        if self.jumped && !judgement.jumped {
+            judgement.clock = Clock::Contradictory(String::from("the clock jumped since it was last seen who is on"));
         }
-        // Nor does it tell who was there before a jump; but whoever it leaves out is a stranger from then on.
-        if extent == Extent::Whole || judgement.jumped {
+        if is_whole {
             self.learn(&judgement, &answered, now, &sessions);
+        } else if judgement.jumped {
+            self.learn_jump(&judgement, &answered);
+            self.suspect(sessions.iter().map(|session| &session.id));
         } else {
             self.suspect_strangers(&sessions, now);
         }
+        let clock = judgement.clock.clone();
         // Where it tells none, it is what its clock shows if it went on.
         let reckoned = |offset_s: i64| Timestamp::from_unix_s(answered.host_now.unix_s().saturating_add(offset_s));
-        self.notes.date = now.or_else(|| self.memory.clock_offset_s.map(reckoned));
+        self.notes.date = now.or_else(|| self.memory.told_offset_s().map(reckoned));
         let shown = own.and_then(|own| own.owner);
         let accounts = [Some(self.account()), Some(held.account.clone()), shown].into_iter().flatten().collect();
         let own = Own { held: held.session.clone(), accounts };
         let seen = Observation { clock, extent, own, sessions, suspects: self.memory.suspects.clone() };
         self.notes.witness.watch(&seen, self.world.started.elapsed());
-        if let Some(now) = now.filter(|_| judgement.jumped) {
-            self.begin_anew(now, &seen.sessions);
+        if self.jumped {
+            self.notes.witness.clock_jumped(self.world.started.elapsed(), now.filter(|_| is_whole));
+        }
+        // Who was on and was not told just now must not be judged by the clock that is no more.
+        if let Some(now) = now.filter(|_| self.jumped && is_whole) {
+            self.memory.looked_at = Some(now);
+            self.memory.known = seen.sessions.iter().map(Known::from).collect();
         }
         self.learn_table(&seen);
         self.end_strays(&held, &seen).await?;
         Ok(seen)
     }
 
-    /// An answer to whoever asks: it tells the time, and not who is on. A login that is recorded next is one by that time.
+    /// An answer tells the time, and not who is on. A login that is recorded next is one by that time.
     pub(super) fn hears(&mut self, date: Timestamp, asked: Instant) {
         let answered = self.answered(asked);
         let judgement = self.judge(Some(date), &answered, None, &[]);
-        if judgement.jumped {
-            self.forget_intents(&judgement, Some(date));
-            self.learn(&judgement, &answered, Some(date), &[]);
-            self.begin_anew(date, &[]);
-            self.notes.jump = Some(judgement.clock);
-        }
+        self.forget_intents(&judgement, Some(date));
+        self.learn_jump(&judgement, &answered);
     }
 
     /// An answer came just now.
@@ -160,7 +167,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             date,
             host_now: answered.host_now,
             answer_took: answered.took,
-            last_offset_s: self.memory.clock_offset_s,
+            last_offset_s: self.memory.told_offset_s(),
             last_took: self.notes.offset_took,
             host_step_s: self.notes.host_zero_s.map_or(0, |last| answered.host_zero_s.saturating_sub(last)),
             held: own,
@@ -195,21 +202,30 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         self.notes.host_zero_s = Some(answered.host_zero_s);
         let known = self.memory.clock_offset_s.zip(judgement.offset_s);
         // An answer that was long on its way tells the offset badly; what is known better is kept.
-        let took = if answered.took <= TELLS_TIME { Duration::ZERO } else { answered.took };
-        let tells = judgement.jumped || took <= self.notes.offset_took;
-        let is_better = took < self.notes.offset_took;
-        if known.is_none_or(|(known, now)| tells && (is_better || known.abs_diff(now) > clock::DRIFT_S)) {
+        let took = long_on_its_way(answered);
+        let (tells, is_better) = (took <= self.notes.offset_took, took < self.notes.offset_took);
+        let is_news = |(known, now): (i64, i64)| tells && (is_better || known.abs_diff(now) > clock::DRIFT_S);
+        if self.jumped || known.is_none_or(is_news) {
             self.memory.clock_offset_s = judgement.offset_s;
             self.notes.offset_took = took;
         }
-        if judgement.jumped {
-            self.jumped = true;
+        self.memory.jumped_to_s = self.memory.jumped_to_s.filter(|_| date.is_none());
+        self.forget_suspects(sessions);
+        if self.jumped {
             self.suspect_all(sessions);
         } else {
             self.suspect_strangers(sessions, date);
         }
         if let Some(now) = judgement.clock.now().or(date) {
             self.remember_who_is_on(now, judgement.clock.now().is_some(), sessions);
+        }
+    }
+
+    /// Keeps that the clock jumped until it is seen who is on, also over a restart.
+    fn learn_jump(&mut self, judgement: &Judgement, answered: &Answered) {
+        if judgement.jumped {
+            self.memory.jumped_to_s = judgement.offset_s;
+            (self.notes.offset_took, self.notes.host_zero_s) = (long_on_its_way(answered), Some(answered.host_zero_s));
         }
     }
 
@@ -237,13 +253,6 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let before = std::mem::take(&mut self.memory.suspects);
         let lately: Vec<SessionId> = self.notes.witness.watched().cloned().collect();
         self.suspect(sessions.iter().map(|session| &session.id).chain(&before).chain(&lately));
-    }
-
-    /// Who was on when the clock jumped, and was not told just now, must not be judged by the clock that is no more.
-    fn begin_anew(&mut self, now: Timestamp, sessions: &[Session]) {
-        self.notes.witness.clock_jumped(self.world.started.elapsed(), now);
-        self.memory.looked_at = Some(now);
-        self.memory.known = sessions.iter().map(Known::from).collect();
     }
 
     /// Times of another clock prove nothing until their session is gone.

@@ -87,12 +87,10 @@ pub(super) fn judge(path: &Path, now: Timestamp) -> Result<Found, Rejected> {
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; \
          PRAGMA journal_size_limit = 4194304;",
     )?;
-    let Remembered { memories, mut unsound } = Remembered::read(&database)?;
-    let is_ordered = version >= orders::SINCE;
-    let orders = if is_ordered { orders::read(&database, &mut unsound)? } else { Orders::default() };
-
     let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
     migrate(&transaction, version)?;
+    let Remembered { memories, mut unsound } = Remembered::read(&transaction)?;
+    let orders = orders::read(&transaction, &mut unsound)?;
     // A write, so that a state which can't be written is known now and not at the first deletion.
     set_meta(&transaction, "opened", &now.to_string())?;
     for (table, row) in &unsound {

@@ -7,9 +7,6 @@ use crate::session::SessionId;
 use crate::settings::{Conditions, Glob, IloName, Order, Orders, Protection, Shield};
 use crate::time::Timestamp;
 
-/// The first version that has these tables.
-pub(super) const SINCE: i32 = 3;
-
 pub(super) const TABLES: &str = "
 CREATE TABLE pause (since_s INTEGER NOT NULL, until_s INTEGER, by_whom TEXT NOT NULL, reason TEXT NOT NULL,
     seal BLOB NOT NULL) STRICT;

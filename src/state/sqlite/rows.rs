@@ -20,11 +20,11 @@ use crate::time::Timestamp;
 /// Marks a database as ours in its header: `iLOr`.
 pub(super) const APPLICATION_ID: i32 = 0x694c_4f72;
 /// Grows by one with each change of the tables.
-pub(super) const SCHEMA_VERSION: i32 = 3;
+pub(super) const SCHEMA_VERSION: i32 = 4;
 
 /// Each version of the tables that can be taken over, and what it added. Times are seconds since 1970, those of
 /// sessions by the iLO's clock, all others by the host's.
-pub(super) const SCHEMA: [(i32, &str); 2] = [(2, TABLES), (orders::SINCE, orders::TABLES)];
+pub(super) const SCHEMA: [(i32, &str); 3] = [(2, TABLES), (3, orders::TABLES), (SCHEMA_VERSION, JUMPS)];
 
 const TABLES: &str = "
 CREATE TABLE held (ilo TEXT PRIMARY KEY, session TEXT NOT NULL, token TEXT NOT NULL, account TEXT NOT NULL,
@@ -49,8 +49,10 @@ CREATE TABLE deletions (id INTEGER PRIMARY KEY, at_s INTEGER NOT NULL, ilo TEXT 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 ";
 
+const JUMPS: &str = "CREATE TABLE jumps (ilo TEXT PRIMARY KEY, offset_s INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;";
+
 /// The tables of which a [`Memory`] is put together.
-const MEMORY_TABLES: [&str; 6] = ["held", "intents", "former", "suspects", "known", "learned"];
+const MEMORY_TABLES: [&str; 7] = ["held", "intents", "former", "suspects", "known", "learned", "jumps"];
 
 /// Replaces what is remembered of `ilo`.
 pub(super) fn save(db: &Connection, ilo: &IloName, memory: &Memory) -> rusqlite::Result<()> {
@@ -83,6 +85,9 @@ pub(super) fn save(db: &Connection, ilo: &IloName, memory: &Memory) -> rusqlite:
         let learned: [&dyn ToSql; 10] =
             [&ilo, host, port, expands, clock_offset_s, &limit_seen, &most_used, &refused_at_s, &looked_at_s, &uuid];
         put(db, "learned", &learned)?;
+    }
+    if let Some(offset_s) = &memory.jumped_to_s {
+        put(db, "jumps", &[&ilo, offset_s])?;
     }
     Ok(())
 }
@@ -260,6 +265,10 @@ impl Remembered {
             memory.refused_at = row.number(7).map(Timestamp::from_unix_s);
             memory.looked_at = row.number(8).map(Timestamp::from_unix_s);
             memory.uuid = row.text(9).and_then(|uuid| Uuid::read(&uuid));
+            Some(())
+        })?;
+        read.each(db, "jumps", |row, memory| {
+            memory.jumped_to_s = Some(row.number(1)?);
             Some(())
         })?;
         Ok(read)

@@ -67,6 +67,7 @@ fn memory(number: usize) -> Memory {
         known: vec![known("known-1", Some(1_750_000_000)), known("known-2", None)],
         expands: Some(false),
         clock_offset_s: Some(-86_400),
+        jumped_to_s: Some(600),
         limit_seen: Some(12),
         most_used: 11,
         refused_at: Some(Timestamp::from_unix_s(1_795_000_000)),
@@ -418,22 +419,30 @@ async fn what_people_ordered_comes_back_as_it_was() {
     }
 }
 
-/// The tables of version 2, as the release before pauses and protections made them.
-const TO_VERSION_2: &str = "DROP TABLE pause; DROP TABLE protections; PRAGMA user_version = 2";
+/// The tables of version 2, from before pauses and protections, and of version 3, from before jumps were kept.
+const TO_VERSION_3: &str = "DROP TABLE jumps; PRAGMA user_version = 3";
+const TO_VERSION_2: &str = "DROP TABLE pause; DROP TABLE protections; DROP TABLE jumps; PRAGMA user_version = 2";
 
 #[tokio::test]
 async fn an_older_state_is_taken_over_with_all_that_is_in_it() {
-    let home = filled().await;
-    sql(home.path(), TO_VERSION_2);
-    let opened = open(home.path());
-    assert!(opened.reset.is_none() && !opened.observing && opened.orders == Orders::default());
-    assert!(opened.remembered[&ilo(0)] == memory(0) && opened.remembered[&ilo(1)] == memory(1));
-    assert_eq!(opened.ended_lately.len(), 2);
-    opened.state.order(&orders()).await.expect("written");
-    close(opened);
-    let again = open(home.path());
-    assert!(again.reset.is_none() && again.orders == orders());
-    close(again);
+    let older = |number| Memory { jumped_to_s: None, ..memory(number) };
+    for (to_version, kept) in [(TO_VERSION_2, Orders::default()), (TO_VERSION_3, orders())] {
+        let home = filled().await;
+        let opened = open(home.path());
+        opened.state.order(&orders()).await.expect("written");
+        close(opened);
+        sql(home.path(), to_version);
+        let opened = open(home.path());
+        assert!(opened.reset.is_none() && !opened.observing && opened.orders == kept);
+        assert!(opened.remembered[&ilo(0)] == older(0) && opened.remembered[&ilo(1)] == older(1));
+        assert_eq!(opened.ended_lately.len(), 2);
+        opened.state.order(&orders()).await.expect("written");
+        opened.state.save(&ilo(0), &memory(0)).await.expect("written");
+        close(opened);
+        let again = open(home.path());
+        assert!(again.reset.is_none() && again.orders == orders() && again.remembered[&ilo(0)] == memory(0));
+        close(again);
+    }
 }
 
 /// One that is older and damaged is set aside as it is; one that only lacks room stays as it is.
@@ -460,10 +469,10 @@ async fn an_older_state_is_taken_over_whole_or_not_at_all() {
 #[tokio::test]
 async fn a_newer_state_is_left_alone() {
     let home = filled().await;
-    sql(home.path(), "PRAGMA user_version = 4");
+    sql(home.path(), "PRAGMA user_version = 5");
     let before = fs::read(home.path().join("state.db")).expect("read");
     let error = refusal(home.path());
-    assert!(matches!(error, OpenError::Newer { version: 4, .. }) && error.to_string().contains("newer"), "{error}");
+    assert!(matches!(error, OpenError::Newer { version: 5, .. }) && error.to_string().contains("newer"), "{error}");
     assert!(fs::read(home.path().join("state.db")).expect("read") == before);
     assert!(!files(home.path()).iter().any(|name| name.contains("bad")));
 }

@@ -102,7 +102,9 @@ impl Oracle {
             && config.share_percent >= 20;
         // A look that takes a second comes too late to be the last one.
         let is_slow = site.script.way_ms.1 >= 500;
-        let margin = Duration::from_secs(2 * config.every_s + 300);
+        // A full table of which a fifth may go takes a visit for every one or two.
+        let visits = if config.share_percent < 50 { 12 } else { 2 };
+        let margin = Duration::from_secs(visits * config.every_s + 300);
         // While it refused our logins nobody could be ended.
         let was_shut = self.books[number].refused_full.is_some_and(|at| now.since(at) < margin);
         if site.script.date_ahead_s != 0 || !may_end || !can_end || is_slow || was_shut {

@@ -135,16 +135,9 @@ impl Oracle {
     pub(crate) fn born(&mut self, now: Moment, life: u64, config: &ConfigScript, observes: bool) {
         self.counts.lives += 1;
         self.life = life;
-        let visit = Duration::from_secs(self.history.last().map_or(0, |one| one.config.visit_s));
-        let names: Vec<usize> = (0..self.books.len()).map(|number| self.name_of(number)).collect();
+        self.forgets_what_was_not_written(now);
         for (number, book) in self.books.iter_mut().enumerate() {
             book.forget();
-            // Each visit that came to its end since has tried it again.
-            let behind = self.records.behind_since(&crate::script::host(names[number]));
-            let was_tried = |since: Moment| book.told_at.is_some_and(|at| at > since && now.since(at) > visit);
-            if behind.is_some_and(|since| !was_tried(since)) {
-                book.forgets_who_was_on();
-            }
             // What the state does not hold was lost by the life before.
             let held = self.records.held_at(&crate::script::host(number));
             let is_lost = |id: &SessionId| !held.iter().any(|held| held == id.as_str());

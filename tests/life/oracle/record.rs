@@ -1,6 +1,7 @@
 //! The record and the events: each deletion exactly once in both, and nothing in them that did not happen.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use ilo_reaper::event::Event;
 use ilo_reaper::state::{Memory, Record, RecordId, Settled};
@@ -122,11 +123,6 @@ impl Records {
         untold.into_iter().map(|id| format!("no event tells of the DELETE of {id}")).collect()
     }
 
-    /// When it was last tried to write what is remembered of an iLO, if that failed.
-    pub(super) fn behind_since(&self, name: &str) -> Option<Moment> {
-        self.behind.get(name).copied()
-    }
-
     pub(super) fn forget_memories(&mut self) {
         self.memories.clear();
     }
@@ -142,6 +138,20 @@ impl Records {
 }
 
 impl Oracle {
+    /// The daemon starts: what its last life could not write, it does not know.
+    pub(super) fn forgets_what_was_not_written(&mut self, now: Moment) {
+        let visit = Duration::from_secs(self.history.last().map_or(0, |one| one.config.visit_s));
+        for number in 0..self.books.len() {
+            let behind = self.records.behind.get(&host(self.name_of(number))).copied();
+            let told_at = self.books[number].told_at;
+            // Each visit that came to its end since has tried it again.
+            let was_tried = |since: Moment| told_at.is_some_and(|at| at > since && now.since(at) > visit);
+            if behind.is_some_and(|since| !was_tried(since)) {
+                self.books[number].forgets_who_was_on();
+            }
+        }
+    }
+
     /// The state kept what is remembered of an iLO.
     pub(crate) fn saved(&mut self, name: &str, memory: &Memory) {
         self.records.memories.insert(name.to_owned(), memory.clone());

@@ -160,7 +160,11 @@ fn proves(case: &Case<'_>, config: &ConfigScript, (number, rule): (usize, &RuleS
             && other.id != session.id
     };
     let others = case.picture.sessions.iter().filter(same);
-    let may_be_later = |other: &Session| case.unknowable.contains(&other.id);
+    // Nobody knows the order of those who were on when a clock was set unseen.
+    let is_blind = |one: &Session, at: Moment| {
+        case.unknowable.contains(&one.id) || case.blind_until.is_some_and(|until| at <= until)
+    };
+    let may_be_later = |other: &Session| is_blind(other, other.login) || is_blind(session, session.access);
     check(
         !asked.superseded || others.clone().any(|other| other.login > session.access || may_be_later(other)),
         "nobody took its place",
