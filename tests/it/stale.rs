@@ -16,6 +16,16 @@ fn idle_rule(asked_s: u64) -> World {
     world
 }
 
+fn superseded_rule() -> World {
+    let mut world = World::of(&["r1"]);
+    world.policy(|policy| {
+        policy.reap = vec![rule("superseded", |asked| {
+            (asked.superseded, asked.idle) = (true, Some(Duration::from_secs(30)));
+        })];
+    });
+    world
+}
+
 /// Cuts the answer to the `number`-th poll from now on.
 fn cut_poll(world: &World, number: usize) {
     let mut polls = 0;
@@ -151,12 +161,7 @@ fn a_look_from_before_the_host_slept_ends_nobody() {
 #[test]
 fn whoever_logged_in_from_the_future_supersedes_nobody() {
     story(|| async {
-        let mut world = World::of(&["r1"]);
-        world.policy(|policy| {
-            policy.reap = vec![rule("superseded", |asked| {
-                (asked.superseded, asked.idle) = (true, Some(Duration::from_secs(30)));
-            })];
-        });
+        let world = superseded_rule();
         world.sky.ilo("r1").set_clock_offset(3600);
         world.leaked("r1", "alice", 0);
         world.pass_ms(10).await;
@@ -186,12 +191,7 @@ fn whoever_logged_in_from_the_future_supersedes_nobody() {
 fn whoever_logged_in_after_a_part_told_a_jump_supersedes_nobody() {
     for restarts in [false, true] {
         story(|| async move {
-            let mut world = World::of(&["r1"]);
-            world.policy(|policy| {
-                policy.reap = vec![rule("superseded", |asked| {
-                    (asked.superseded, asked.idle) = (true, Some(Duration::from_secs(30)));
-                })];
-            });
+            let mut world = superseded_rule();
             let mut running = world.start();
             world.pass(100).await;
             world.sky.ilo("r1").set_clock_offset(600);
@@ -227,12 +227,7 @@ fn whoever_logged_in_after_a_part_told_a_jump_supersedes_nobody() {
 #[test]
 fn whoever_logged_in_while_tables_were_cut_goes_as_others_do() {
     story(|| async {
-        let mut world = World::of(&["r1"]);
-        world.policy(|policy| {
-            policy.reap = vec![rule("superseded", |asked| {
-                (asked.superseded, asked.idle) = (true, Some(Duration::from_secs(30)));
-            })];
-        });
+        let world = superseded_rule();
         let running = world.start();
         world.pass(100).await;
         let mut cut = false;
@@ -257,12 +252,7 @@ fn whoever_logged_in_while_tables_were_cut_goes_as_others_do() {
 fn a_first_answer_that_was_long_on_its_way_spares_nobody_for_ever() {
     for slow in [1, 2, 3] {
         story(move || async move {
-            let mut world = World::of(&["r1"]);
-            world.policy(|policy| {
-                policy.reap = vec![rule("superseded", |asked| {
-                    (asked.superseded, asked.idle) = (true, Some(Duration::from_secs(30)));
-                })];
-            });
+            let world = superseded_rule();
             let orphan = world.leaked("r1", "alice", 0);
             world.pass(2).await;
             let live = world.leaked("r1", "alice", 0);
@@ -495,12 +485,7 @@ fn whoever_is_hidden_after_a_clock_jumped_is_not_idle_for_a_day() {
 #[test]
 fn what_could_not_be_written_down_is_written_as_soon_as_it_can() {
     story(|| async {
-        let mut world = World::of(&["r1"]);
-        world.policy(|policy| {
-            policy.reap = vec![rule("superseded", |asked| {
-                (asked.superseded, asked.idle) = (true, Some(Duration::from_secs(30)));
-            })];
-        });
+        let mut world = superseded_rule();
         let running = world.start();
         world.pass(300).await;
         world.state.fail(true);
