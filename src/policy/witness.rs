@@ -45,6 +45,8 @@ struct Watched {
     left_out: Option<Duration>,
     /// When it was first seen, its times were those of the clock.
     was_sound: bool,
+    /// The iLO's now at the last look that told it, at the least.
+    told_at: Option<Timestamp>,
 }
 
 impl Witness {
@@ -72,6 +74,7 @@ impl Witness {
                 longest_gap: None,
                 left_out: None,
                 was_sound: sound,
+                told_at: None,
             };
             if self.watched.len() >= WATCHED_MAX && !self.watched.contains_key(&session.id) {
                 continue;
@@ -119,6 +122,24 @@ impl Witness {
     pub fn clock_jumped(&mut self, at: Duration, now: Option<Timestamp>) {
         self.looked_at = now.or(self.looked_at);
         self.watched.values_mut().for_each(|watched| watched.since = at);
+    }
+
+    /// All these were told by a look for which the iLO's clock showed `at` or more.
+    pub fn told(&mut self, sessions: &[Session], at: Timestamp) {
+        for session in sessions {
+            if let Some(watched) = self.watched.get_mut(&session.id) {
+                watched.told_at = Some(at);
+            }
+        }
+    }
+
+    /// Whether a session was used since it was last told, and says that this was before then: by another clock. `slack`
+    /// is what two readings may differ by.
+    pub fn was_used_by_another_clock(&self, session: &Session, slack: Duration) -> bool {
+        let Some(watched) = self.watched.get(&session.id).filter(|_| self.knows(session)) else { return false };
+        let is_used = session.access.is_some() && session.access != watched.access;
+        let is_before = |(access, told_at): (Timestamp, Timestamp)| access.plus(slack) < told_at;
+        is_used && session.access.zip(watched.told_at).is_some_and(is_before)
     }
 
     /// The iLO's now at the last look at the whole table.

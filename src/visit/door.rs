@@ -89,7 +89,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let root = self.ilo.root().await?;
         // Without its time no stray could ever be proven to be ours.
         let now = root.now.ok_or_else(|| VisitError::Nonsense(String::from("the service root has no date")))?;
-        self.hears(now, asked);
+        self.hears(now, &self.answered(asked));
         self.world.claims().release(&self.target.name);
         self.memory.uuid = None;
         if let Some(uuid) = &root.uuid {

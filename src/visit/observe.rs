@@ -25,7 +25,7 @@ const READINGS: Duration = Duration::from_secs(3);
 const REMEMBER_EVERY: Duration = Duration::from_secs(600);
 
 /// The host's clock when an answer came.
-struct Answered {
+pub(super) struct Answered {
     host_now: Timestamp,
     /// What the host's clock showed when the loop began, reckoned back.
     host_zero_s: i64,
@@ -55,7 +55,15 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         self.world.claims().sees(&self.target.name, self.world.started.elapsed());
         let answered = self.answered(asked);
         let Seen { now, collection: Collection { members, mut extent } } = seen;
-        let sessions = self.whole(&held, members, &mut extent).await?;
+        let sessions = match self.whole(&held, members, &mut extent).await {
+            Ok(sessions) => sessions,
+            Err(error) => {
+                if let Some(now) = now {
+                    self.hears(now, &answered);
+                }
+                return Err(error);
+            }
+        };
         let own = sessions.iter().find(|session| session.id == held.session).cloned();
         if own.is_none() && extent == Extent::Whole {
             extent = Extent::Cut(String::from("our own session is not in the collection"));
@@ -75,6 +83,9 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             self.suspect(sessions.iter().map(|session| &session.id));
         } else {
             self.suspect_strangers(&sessions, now);
+            if let Some(now) = now {
+                self.remember_who_is_to_come(now, &sessions);
+            }
         }
         let clock = judgement.clock.clone();
         // Where it tells none, it is what its clock shows if it went on.
@@ -85,6 +96,11 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let own = Own { held: held.session.clone(), accounts };
         let seen = Observation { clock, extent, own, sessions, suspects: self.memory.suspects.clone() };
         self.notes.witness.watch(&seen, self.world.started.elapsed());
+        if let Some(now) = now {
+            let took_s = i64::try_from(answered.took.as_secs()).unwrap_or(i64::MAX);
+            let asked_at = Timestamp::from_unix_s(now.unix_s().saturating_sub(took_s));
+            self.notes.witness.told(&seen.sessions, asked_at);
+        }
         if self.jumped {
             self.notes.witness.clock_jumped(self.world.started.elapsed(), now.filter(|_| is_whole));
         }
@@ -99,15 +115,14 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     }
 
     /// An answer tells the time, and not who is on. A login that is recorded next is one by that time.
-    pub(super) fn hears(&mut self, date: Timestamp, asked: Instant) {
-        let answered = self.answered(asked);
-        let judgement = self.judge(Some(date), &answered, None, &[]);
+    pub(super) fn hears(&mut self, date: Timestamp, answered: &Answered) {
+        let judgement = self.judge(Some(date), answered, None, &[]);
         self.forget_intents(&judgement, Some(date));
-        self.learn_jump(&judgement, &answered);
+        self.learn_jump(&judgement, answered);
     }
 
     /// An answer came just now.
-    fn answered(&self, asked: Instant) -> Answered {
+    pub(super) fn answered(&self, asked: Instant) -> Answered {
         Answered { host_now: self.world.clock.now(), host_zero_s: self.host_zero_now_s(), took: asked.elapsed() }
     }
 
@@ -199,7 +214,6 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 
     /// Keeps the clock's offset, and after a jump the names of those whose times are of the clock before.
     fn learn(&mut self, judgement: &Judgement, answered: &Answered, date: Option<Timestamp>, sessions: &[Session]) {
-        self.notes.host_zero_s = Some(answered.host_zero_s);
         let known = self.memory.clock_offset_s.zip(judgement.offset_s);
         // An answer that was long on its way tells the offset badly; what is known better is kept.
         let took = long_on_its_way(answered);
@@ -208,7 +222,10 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         if self.jumped || known.is_none_or(is_news) {
             self.memory.clock_offset_s = judgement.offset_s;
             self.notes.offset_took = took;
+            self.notes.host_zero_s = None;
         }
+        // What the host's clock showed belongs to the offset that is kept.
+        self.notes.host_zero_s.get_or_insert(answered.host_zero_s);
         self.memory.jumped_to_s = self.memory.jumped_to_s.filter(|_| date.is_none());
         self.forget_suspects(sessions);
         if self.jumped {
@@ -273,7 +290,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// Whether a session claims to be older than our last look at the whole table, where it was not: it logged in
     /// while the clock stood elsewhere. After a reset an iLO may have the time of its battery, or of 2001, until the
     /// network tells it better; who logs in meanwhile looks idle for hours, or years, from then on. Or it claims to be
-    /// younger than the last look, where it was: then it was from the future, and seems to log in now, hours late.
+    /// younger than the last look, where it was: then it was from the future, and seems to log in now, hours late. Or it
+    /// was used since the last look, and claims that this was before.
     fn is_of_another_clock(&self, session: &Session, date: Option<Timestamp>) -> bool {
         let (looked_at, was_there) = match self.notes.witness.looked_at() {
             Some(looked_at) => (Some(looked_at), self.notes.witness.knows(session)),
@@ -281,6 +299,9 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         };
         if self.memory.suspects.contains(&session.id) {
             return false;
+        }
+        if self.notes.witness.was_used_by_another_clock(session, READINGS) {
+            return true;
         }
         let told_at = if self.notes.witness.knows(session) { self.notes.date } else { looked_at.filter(|_| was_there) };
         let was_to_come = |login: Timestamp| told_at.is_some_and(|then| then.plus(READINGS) < login);
@@ -294,11 +315,21 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         is_older && !was_there
     }
 
+    /// The same, where only a part of the table is told: whoever is known from the last whole one is so still.
+    fn remember_who_is_to_come(&mut self, now: Timestamp, sessions: &[Session]) {
+        for session in sessions.iter().filter(|session| session.login.is_some_and(|login| login > now.plus(READINGS))) {
+            let known = &mut self.memory.known;
+            if known.len() < SUSPECTS_MAX && !known.iter().any(|known| known.may_be(session)) {
+                known.push(Known::from(session));
+            }
+        }
+    }
+
     /// For the next start; now and then is enough. But whose login is still to come is of another clock, and when that
     /// time has come it does not show any more.
     fn remember_who_is_on(&mut self, now: Timestamp, is_sound: bool, sessions: &[Session]) {
         let is_due = is_sound && self.memory.looked_at.is_none_or(|then| then.distance(now) >= REMEMBER_EVERY);
-        let is_to_come = |session: &Session| session.login.is_some_and(|login| login > now.plus(clock::TOLERANCE));
+        let is_to_come = |session: &Session| session.login.is_some_and(|login| login > now.plus(READINGS));
         let known = &self.memory.known;
         let is_news = |session: &Session| is_to_come(session) && !known.iter().any(|known| known.may_be(session));
         // Whose login was not told when it was written down would be a stranger at the next start.

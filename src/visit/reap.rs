@@ -21,6 +21,9 @@ const LOOK_TO_DELETE: Duration = Duration::from_secs(2);
 /// The part of it that a new connection may take. The iLO may have closed the one that the look came over.
 const SWIFT_CONNECT: Duration = Duration::from_secs(1);
 
+/// For how long an answer of the update service says that no firmware is on its way.
+const FLASHING_TELLS: Duration = Duration::from_secs(2);
+
 /// When the last look at a session was asked for: by a clock that stands still while the host sleeps, and by one that
 /// does not.
 #[derive(Clone, Copy)]
@@ -63,19 +66,24 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 
     async fn end_all(&mut self, armed: &Armed, held: &Held, visit: &mut Visit) {
         let doomed = visit.plan.doomed().to_vec();
-        match self.ilo.flashing(&held.token).await {
-            Ok(Flashing::No) => {}
-            Ok(Flashing::Perhaps(state)) => {
-                let fate = Fate::Spared(Stay::Flashing(state));
-                visit.fates.extend(doomed.iter().map(|one| (one.case().clone(), fate.clone())));
-                return;
-            }
-            Err(error) => {
-                visit.cut_short = Some(self.failed(error.into()));
-                return;
-            }
-        }
+        let mut asked: Option<Instant> = None;
         for (number, one) in doomed.iter().enumerate() {
+            // Deletions may be slow, and firmware may come in between.
+            if asked.is_none_or(|asked| asked.elapsed() > FLASHING_TELLS) {
+                asked = Some(Instant::now());
+                match self.ilo.flashing(&held.token).await {
+                    Ok(Flashing::No) => {}
+                    Ok(Flashing::Perhaps(state)) => {
+                        let fate = Fate::Spared(Stay::Flashing(state));
+                        visit.fates.extend(doomed[number..].iter().map(|one| (one.case().clone(), fate.clone())));
+                        return;
+                    }
+                    Err(error) => {
+                        visit.cut_short = Some(self.failed(error.into()));
+                        return;
+                    }
+                }
+            }
             match self.end_one(armed, held, one, &visit.seen).await {
                 Next::GoOn(fate) => visit.fates.push((one.case().clone(), fate)),
                 Next::Stop(fate, error) => {

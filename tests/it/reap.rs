@@ -14,6 +14,31 @@ use proptest::{prop_assert_eq, prop_oneof};
 use crate::harness::{OURS, SCRIPT, World, rule, story};
 use crate::law::holds;
 
+/// Deletions are slow, and somebody begins to write firmware after the first.
+#[test]
+fn firmware_that_comes_between_two_deletions_spares_the_rest() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        world.settings.poll.visit_timeout = Duration::from_secs(120);
+        world.settings.caps = Caps { per_visit: 5, per_ilo_minute: 10, share_of_seen_percent: 100, per_minute: 100 };
+        let leaked: Vec<_> = (0..3).map(|number| world.leaked("r1", "svc-backup", 1200 + number)).collect();
+        world.before(|request, ilo, _| {
+            if request.method() == http::Method::DELETE {
+                ilo.set_update_state(UpdateState::Writing);
+            }
+        });
+        world.after(
+            |request, _| {
+                if request.method() == http::Method::DELETE { Duration::from_secs(5) } else { Duration::ZERO }
+            },
+        );
+        let running = world.start();
+        world.pass(50).await;
+        assert_eq!(leaked.iter().filter(|id| world.lives("r1", id)).count(), 2, "{}", world.story());
+        world.kill_only(running).await;
+    });
+}
+
 #[test]
 fn what_a_script_leaked_goes_and_what_somebody_uses_stays() {
     story(|| async {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ilo_sim::{SessionId, SessionSpec};
 
-use crate::harness::{OURS, SCRIPT, World, rule, story};
+use crate::harness::{Expand, OURS, SCRIPT, World, rule, story};
 
 fn idle_rule(asked_s: u64) -> World {
     let mut world = World::of(&["r1"]);
@@ -185,22 +185,27 @@ fn whoever_logged_in_from_the_future_supersedes_nobody() {
     });
 }
 
-/// Only a part of the table tells that a clock is ahead. Whoever logs in before it is right again seems to have come
-/// later than all others, by the time that anybody looks.
+/// Only a part of the table tells that a clock is ahead, or a look that fails then. Whoever logs in before it is right
+/// again seems to have come later than all others, by the time that anybody looks.
 #[test]
 fn whoever_logged_in_after_a_part_told_a_jump_supersedes_nobody() {
-    for restarts in [false, true] {
+    for (restarts, fails) in [(false, false), (true, false), (false, true), (true, true)] {
         story(|| async move {
             let mut world = superseded_rule();
+            world.expand(Expand::Ignores);
             let mut running = world.start();
             world.pass(100).await;
             world.sky.ilo("r1").set_clock_offset(600);
             let mut polls = 0;
             world.after(move |request, answer| {
                 let is_poll = request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/");
+                let is_member = request.method() == http::Method::GET && request.uri().path().contains("/Sessions/svc");
                 polls += i32::from(is_poll);
-                if is_poll && polls == 1 {
+                if is_poll && polls == 1 && !fails {
                     count_one_more(answer);
+                }
+                if is_member && polls == 1 && fails {
+                    *answer.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
                 }
                 Duration::ZERO
             });
@@ -217,10 +222,66 @@ fn whoever_logged_in_after_a_part_told_a_jump_supersedes_nobody() {
             world.pass(700).await;
             world.network_is_down(false);
             world.pass(400).await;
-            assert!(world.lives("r1", &live), "{restarts}: {}", world.story());
+            assert!(world.lives("r1", &live), "{restarts} {fails}: {}", world.story());
             world.stop(running).await;
         });
     }
+}
+
+/// Whoever logged in by a clock that was ahead is seen once, perhaps in a part of the table, before we are killed. When we
+/// are back its login lies in the past.
+#[test]
+fn a_login_from_the_future_is_known_after_a_restart() {
+    for (ahead_s, is_cut) in [(100, false), (3600, false), (3600, true)] {
+        story(|| async move {
+            let mut world = superseded_rule();
+            let running = world.start();
+            world.pass(100).await;
+            world.sky.ilo("r1").set_clock_offset(ahead_s);
+            world.leaked("r1", "alice", 0);
+            world.pass_ms(10).await;
+            world.sky.ilo("r1").set_clock_offset(0);
+            world.after(move |request, answer| {
+                if is_cut && request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/") {
+                    count_one_more(answer);
+                }
+                Duration::ZERO
+            });
+            world.pass(30).await;
+            world.kill(running).await;
+            let live = world.leaked("r1", "alice", 0);
+            world.pass(ahead_s.unsigned_abs()).await;
+            world.after(|_, _| Duration::ZERO);
+            let running = world.start();
+            world.pass(400).await;
+            assert!(world.lives("r1", &live), "{ahead_s} {is_cut}: {}", world.story());
+            world.stop(running).await;
+        });
+    }
+}
+
+/// A clock is behind for a moment between two looks, and just then a session is used that we have known for long.
+#[test]
+fn whoever_is_used_while_a_clock_is_behind_is_not_idle_for_an_hour() {
+    story(|| async {
+        let world = idle_rule(600);
+        let live = world.leaked("r1", "alice", 86_400);
+        world.sky.ilo("r1").touch(&live, world.sky.now());
+        let running = world.start();
+        for _ in 0..3 {
+            world.pass(100).await;
+            world.sky.ilo("r1").touch(&live, world.sky.now());
+        }
+        world.sky.ilo("r1").set_clock_offset(-3600);
+        world.sky.ilo("r1").touch(&live, world.sky.now());
+        world.pass_ms(10).await;
+        world.sky.ilo("r1").set_clock_offset(0);
+        world.pass(580).await;
+        assert!(world.lives("r1", &live), "{}", world.story());
+        world.pass(200).await;
+        assert!(!world.lives("r1", &live), "standing still counts: {}", world.story());
+        world.stop(running).await;
+    });
 }
 
 /// Seen first in a part of the table, it is no stranger in the whole.
@@ -298,6 +359,30 @@ fn a_step_of_the_hosts_clock_spares_nobody_for_ever() {
             world.stop(running).await;
         });
     }
+}
+
+/// The host's clock is put right just when an answer is long on its way.
+#[test]
+fn a_step_of_the_hosts_clock_that_a_slow_answer_saw_is_no_jump_later() {
+    story(|| async {
+        let world = superseded_rule();
+        let running = world.start();
+        world.pass(100).await;
+        world.host_ahead_s.store(600, std::sync::atomic::Ordering::Relaxed);
+        let mut polls = 0;
+        world.after(move |request, _| {
+            let is_poll = request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/");
+            polls += usize::from(is_poll);
+            Duration::from_millis(if is_poll && polls == 1 { 1500 } else { 0 })
+        });
+        let orphan = world.leaked("r1", "alice", 0);
+        world.pass(2).await;
+        let live = world.leaked("r1", "alice", 0);
+        world.pass(300).await;
+        assert!(!world.lives("r1", &orphan), "{}", world.story());
+        assert!(world.lives("r1", &live), "{}", world.story());
+        world.stop(running).await;
+    });
 }
 
 /// A collection that lacks the session that asks is not the whole one.
