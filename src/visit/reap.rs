@@ -21,8 +21,9 @@ const LOOK_TO_DELETE: Duration = Duration::from_secs(2);
 /// The part of it that a new connection may take. The iLO may have closed the one that the look came over.
 const SWIFT_CONNECT: Duration = Duration::from_secs(1);
 
-/// For how long an answer of the update service says that no firmware is on its way.
-const FLASHING_TELLS: Duration = Duration::from_secs(2);
+/// For how long an answer of the update service says that no firmware is on its way. An iLO that takes a second for each
+/// answer is not asked again within a visit.
+const FLASHING_TELLS: Duration = Duration::from_secs(10);
 
 /// When the last look at a session was asked for: by a clock that stands still while the host sleeps, and by one that
 /// does not.

@@ -29,7 +29,7 @@ fn firmware_that_comes_between_two_deletions_spares_the_rest() {
         });
         world.after(
             |request, _| {
-                if request.method() == http::Method::DELETE { Duration::from_secs(5) } else { Duration::ZERO }
+                if request.method() == http::Method::DELETE { Duration::from_secs(12) } else { Duration::ZERO }
             },
         );
         let running = world.start();
