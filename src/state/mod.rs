@@ -218,6 +218,21 @@ impl Memory {
             *self = Self { held, intents, former, place: Some(authority.clone()), ..Self::default() };
         }
     }
+
+    /// The same iLO is at another address now: what was learned there is true here, and our lost sessions are here.
+    pub fn follow_to(&mut self, authority: &Authority) {
+        let Some(before) = self.place.replace(authority.clone()) else { return };
+        let places = self.intents.iter_mut().map(|intent| &mut intent.authority);
+        let places = places.chain(self.former.iter_mut().map(|former| &mut former.authority));
+        places.filter(|place| **place == before).for_each(|place| place.clone_from(authority));
+    }
+
+    /// Takes over what was learned of the same place under another name, and the logins that were lost there.
+    pub fn inherit(&mut self, other: &Self) {
+        let Self { held, mut intents, former, .. } = std::mem::take(self);
+        intents.extend(other.intents.iter().cloned());
+        *self = Self { held, intents, former, ..other.clone() };
+    }
 }
 
 impl Held {

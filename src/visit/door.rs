@@ -31,7 +31,8 @@ const LATE_LOGIN: Duration = Duration::from_secs(5);
 impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// The session we hold, or a new one.
     pub(super) async fn door(&mut self) -> Result<Held, VisitError> {
-        if let Some(uuid) = self.memory.uuid.clone().filter(|_| !self.world.claims().has(&self.target.name))
+        let is_known = self.memory.place.as_ref() == Some(&self.target.authority);
+        if let Some(uuid) = self.memory.uuid.clone().filter(|_| is_known && !self.world.claims().has(&self.target.name))
             && let Err(other) = self.claim(&uuid)
         {
             self.log_out().await;
@@ -89,6 +90,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let root = self.ilo.root().await?;
         // Without its time no stray could ever be proven to be ours.
         let now = root.now.ok_or_else(|| VisitError::Nonsense(String::from("the service root has no date")))?;
+        self.arrive(root.uuid.as_ref());
         self.hears(now, &self.answered(asked));
         self.world.claims().release(&self.target.name);
         self.memory.uuid = None;

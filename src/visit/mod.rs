@@ -31,7 +31,7 @@ use tokio::time::Instant;
 use crate::event::Case;
 use crate::policy::{Budget, Circumstances, HeldBack, Learned, Plan, Table, Witness};
 use crate::redfish::{Ilo, Patience, Peer, Transport};
-use crate::session::{Observation, Owner, SessionId};
+use crate::session::{Observation, Owner, SessionId, Uuid};
 use crate::settings::{Mode, Orders, Settings, Target};
 use crate::state::{Intent, Memory, State, Unwritable};
 use crate::time::{HostClock, Timestamp};
@@ -293,9 +293,11 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
     }
 
     async fn poll(&mut self) -> Result<Visit, VisitError> {
-        if self.memory.place.as_ref() != Some(&self.target.authority) {
-            self.memory.move_to(&self.target.authority);
-            self.notes = Notes::default();
+        // Whether it is the same iLO at another address tells the login that follows.
+        let here = &self.target.authority;
+        let logs_in = self.memory.held.as_ref().is_none_or(|held| held.authority != *here);
+        if self.memory.place.is_none() || !logs_in {
+            self.arrive(None);
         }
         let seen = self.observe().await?;
         let plan = self.plan(&seen);
@@ -351,6 +353,20 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
                 self.notes.is_unsaved = true;
                 false
             }
+        }
+    }
+
+    /// It is at this address, by this UUID: what was learned elsewhere says nothing about another iLO.
+    fn arrive(&mut self, uuid: Option<&Uuid>) {
+        let here = &self.target.authority;
+        if self.memory.place.as_ref() == Some(here) {
+            return;
+        }
+        if uuid.is_some() && uuid == self.memory.uuid.as_ref() {
+            self.memory.follow_to(here);
+        } else {
+            self.memory.move_to(here);
+            self.notes = Notes::default();
         }
     }
 

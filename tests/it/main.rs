@@ -16,6 +16,7 @@ mod law;
 mod limits;
 mod log;
 mod moments;
+mod moved;
 mod pressure;
 mod process;
 mod pulse;

@@ -1,0 +1,113 @@
+//! The same iLO under another name, or at another address: what its clock did is not forgotten.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ilo_reaper::fleet::Command;
+use ilo_reaper::settings::{IloName, Settings, Target};
+use ilo_sim::{Ilo, SessionId, Spec};
+
+use crate::harness::{Running, World, rule, story};
+
+/// How the configuration changes.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Name,
+    Address,
+}
+
+impl Change {
+    /// The settings in which `r1` is called, or found, otherwise.
+    fn of(self, before: &Settings) -> Settings {
+        let mut settings = before.clone();
+        let mut target = Target::clone(&settings.targets.remove(&IloName::new("r1")).unwrap());
+        match self {
+            Self::Name => target.name = IloName::new("db-1"),
+            Self::Address => target.authority.host = String::from("r2"),
+        }
+        settings.targets.insert(target.name.clone(), Arc::new(target));
+        settings
+    }
+}
+
+/// An iLO `r1`, and the place `r2` where it may be found later.
+fn world() -> World {
+    let mut world = World::of(&["r1", "r2"]);
+    world.policy(|policy| {
+        policy.reap = vec![rule("idle", |asked| asked.idle = Some(Duration::from_secs(600)))];
+    });
+    world.settings.targets.remove(&IloName::new("r2"));
+    world
+}
+
+/// Puts another configuration in force, also while we are down.
+async fn change(world: &mut World, running: Running, how: Change, is_killed: bool) -> Running {
+    let settings = how.of(&world.settings);
+    if matches!(how, Change::Address) {
+        let moved = world.sky.ilo("r1").clone();
+        let nobody = Spec { boot_time: Duration::from_secs(1_000_000), ..moved.spec().clone() };
+        *world.sky.ilo("r2") = moved;
+        *world.sky.ilo("r1") = Ilo::new(nobody);
+        world.sky.ilo("r1").reboot(world.sky.now());
+    }
+    world.settings = settings.clone();
+    if is_killed {
+        world.kill(running).await;
+        return world.start();
+    }
+    running.commands.send(Command::Replace(settings.into())).await.unwrap();
+    running
+}
+
+fn place(how: Change) -> &'static str {
+    match how {
+        Change::Name => "r1",
+        Change::Address => "r2",
+    }
+}
+
+async fn lives_under_another_name(logs_in: impl Fn(&World) -> SessionId, seen_s: u64) {
+    for how in [Change::Name, Change::Address] {
+        for is_killed in [false, true] {
+            let mut world = world();
+            let running = world.start();
+            world.pass(700).await;
+            let live = logs_in(&world);
+            world.pass(seen_s).await;
+            let running = change(&mut world, running, how, is_killed).await;
+            world.pass(500).await;
+            assert!(world.lives(place(how), &live), "{how:?} {is_killed}: {}", world.story());
+            world.pass(400).await;
+            assert!(!world.lives(place(how), &live), "standing still counts: {}", world.story());
+            world.stop(running).await;
+            assert_eq!(world.ours(place(how)), 0, "{how:?} {is_killed}: {}", world.story());
+        }
+    }
+}
+
+/// Whoever logged in by a wrong clock, and was seen to, before the name changed.
+#[test]
+fn whoever_is_of_another_clock_is_so_under_another_name() {
+    story(|| async {
+        let logs_in = |world: &World| {
+            world.sky.ilo("r1").set_clock_offset(-7200);
+            let live = world.leaked("r1", "alice", 0);
+            world.sky.ilo("r1").set_clock_offset(0);
+            live
+        };
+        lives_under_another_name(logs_in, 61).await;
+    });
+}
+
+/// Whoever is on when a clock jumps, just when the name changes.
+#[test]
+fn a_jump_is_seen_under_another_name() {
+    story(|| async {
+        let logs_in = |world: &World| {
+            let live = world.leaked("r1", "alice", 0);
+            world.sky.ilo("r1").set_clock_offset(86_400);
+            live
+        };
+        lives_under_another_name(logs_in, 0).await;
+    });
+}
