@@ -12,7 +12,8 @@
 //! A session is *superseded* if and only if another session of the same owner, origin and kind logged in
 //! after it, and it was not used since, nor in the same second. It is *never used* if and only if its last
 //! access is its login. Where its login, its last access and now are not in this order, its times contradict
-//! each other, and it is none of these: nor has it an age or an idle time.
+//! each other, and it is none of these: nor has it an age or an idle time. One whose times are of a clock that is
+//! no more is idle for as long as the witness saw it stand still, and superseded by whoever logged in since then.
 
 mod budget;
 mod guard;

@@ -9,6 +9,9 @@ use crate::session::{Observation, Session};
 use crate::settings::{Conditions, Rule};
 use crate::time::Timestamp;
 
+/// What two readings of clocks in whole seconds may differ by, ours and an iLO's.
+const READINGS: Duration = Duration::from_secs(3);
+
 /// Why a session may go: the rule, and what was compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
@@ -104,13 +107,22 @@ impl Question<'_> {
     /// A session that took this one's place: of the same owner, origin and kind, logged in after this one
     /// was last used. An access in the second of that login may have come after it. Of several, the latest.
     fn successor(&self) -> Option<&Session> {
-        let now = sound_now(self.seen, self.session)?;
-        let (login, access) = (self.session.login?, self.session.proven_access()?);
-        let newer = self.seen.sessions.iter().filter(|other| !self.seen.suspects.contains(&other.id)).filter(|other| {
-            let later = other.login.is_some_and(|other| other > login && other > access && other <= now);
-            later && same_client(other, self.session) && !self.seen.is_own(other)
-        });
-        newer.max_by_key(|other| (other.login, &other.id))
+        let Self { seen, session, around } = *self;
+        let access = session.proven_access()?;
+        let others = seen
+            .sessions
+            .iter()
+            .filter(|other| !seen.suspects.contains(&other.id) && same_client(other, session) && !seen.is_own(other));
+        // Where a session's own times prove nothing, we saw it stand still since before the other one logged in.
+        if seen.suspects.contains(&session.id) {
+            let stands_still = around.witness.stands_still(&session.id, around.now)?;
+            let age = |other: &Session| sound_now(seen, other)?.since(other.login?);
+            let newer = others.filter(|other| age(other).is_some_and(|age| age + READINGS < stands_still));
+            return newer.max_by_key(|other| (other.login, &other.id));
+        }
+        let (now, login) = (sound_now(seen, session)?, session.login?);
+        let is_newer = |other: Timestamp| other > login && other > access && other <= now;
+        others.filter(|other| other.login.is_some_and(is_newer)).max_by_key(|other| (other.login, &other.id))
     }
 }
 

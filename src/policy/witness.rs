@@ -158,6 +158,11 @@ impl Witness {
         self.watched.get(&session.id).is_some_and(is_told)
     }
 
+    /// When the whole table was told last, sound or not, by our monotonic clock.
+    pub fn last_look(&self) -> Option<Duration> {
+        self.last_look
+    }
+
     /// Whether it was told when a session was used.
     pub fn tells_use(&self, id: &SessionId) -> bool {
         self.watched.get(id).is_some_and(|watched| watched.access.is_some())

@@ -39,6 +39,8 @@ pub struct Memory {
     pub clock_offset_s: Option<i64>,
     /// The same, where another answer told a jump since: nobody knows yet who was on then.
     pub jumped_to_s: Option<i64>,
+    /// How many seconds the answer took that told its clock, where that was long: it may show too little by that.
+    pub offset_took_s: u64,
     /// Its now at a look at the whole table, not long ago ...
     pub looked_at: Option<Timestamp>,
     /// ... and who was there then.

@@ -15,12 +15,24 @@ pub(super) const TOLERANCE: Duration = Duration::from_secs(120);
 /// A change of the clock that is not worth a write: clocks drift by less between two visits.
 pub(super) const DRIFT_S: u64 = 2;
 
+/// A clock that nobody sets goes wrong by a second in so many: 20 in a million, as quartz crystals are sold.
+const SECOND_IN: u64 = 50_000;
+
+/// The most that it is taken to have gone wrong while nobody looked.
+const ASTRAY_MAX_S: u64 = 15;
+
 /// A change of the clock that is a jump: more than it may have drifted since what is remembered, two readings in
 /// whole seconds, and the time that the slower of both answers was on its way: each of them shows too little by that
 /// at most. A rule may ask for half a minute of idleness, so a jump of that size must not go unseen.
 fn jump_tolerance_s(readings: &Readings<'_>) -> u64 {
-    let on_its_way = readings.answer_took.max(readings.last_took);
-    DRIFT_S + 1 + on_its_way.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX - DRIFT_S - 1)
+    let on_its_way_s = whole_seconds(readings.answer_took).max(readings.last_took_s);
+    let astray_s = (readings.last_ago.as_secs() / SECOND_IN).min(ASTRAY_MAX_S);
+    (DRIFT_S + 1 + astray_s).saturating_add(on_its_way_s)
+}
+
+/// Rounded up.
+pub(super) fn whole_seconds(span: Duration) -> u64 {
+    u64::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u64::MAX)
 }
 
 /// What one answer and the last visit tell about an iLO's clock.
@@ -34,7 +46,9 @@ pub(super) struct Readings<'a> {
     /// The iLO's clock less the host's, at the last visit.
     pub(super) last_offset_s: Option<i64>,
     /// How long the answer took that told that; nothing where it took no time that matters.
-    pub(super) last_took: Duration,
+    pub(super) last_took_s: u64,
+    /// How long that is ago.
+    pub(super) last_ago: Duration,
     /// How far the host's own clock stepped since then, against one that never steps.
     pub(super) host_step_s: i64,
     /// The session we hold, as the answer shows it: it was used for this very request.
@@ -133,7 +147,8 @@ mod tests {
             host_now: Timestamp::from_unix_s(NOW - skew_s),
             answer_took: Duration::from_millis(800),
             last_offset_s,
-            last_took: Duration::ZERO,
+            last_took_s: 0,
+            last_ago: Duration::ZERO,
             host_step_s: 0,
             held: Some(&session("own", -3600, own_access_s)),
             others: std::slice::from_ref(other),
@@ -176,7 +191,8 @@ mod tests {
                     host_now: Timestamp::from_unix_s(NOW),
                     answer_took: Duration::from_secs(answer_took_s),
                     last_offset_s: Some(last_offset_s),
-                    last_took: Duration::from_secs(last_took_s),
+                    last_took_s,
+                    last_ago: Duration::ZERO,
                     host_step_s: 0,
                     held: Some(&session("own", -3600, 0)),
                     others: std::slice::from_ref(&other),
@@ -226,7 +242,8 @@ mod tests {
                 host_now: Timestamp::from_unix_s(NOW),
                 answer_took: Duration::ZERO,
                 last_offset_s: None,
-                last_took: Duration::ZERO,
+                last_took_s: 0,
+                last_ago: Duration::ZERO,
                 host_step_s: 0,
                 held: Some(&own),
                 others: &[other],
@@ -256,7 +273,8 @@ mod tests {
             host_now: Timestamp::from_unix_s(NOW),
             answer_took: Duration::ZERO,
             last_offset_s: Some(7),
-            last_took: Duration::ZERO,
+            last_took_s: 0,
+            last_ago: Duration::ZERO,
             host_step_s: 0,
             held: None,
             others: &[],

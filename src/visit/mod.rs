@@ -105,8 +105,6 @@ pub struct Notes {
     host_zero_s: Option<i64>,
     /// The iLO's date at the last look, sound or not, whole or not; reckoned where it told none.
     date: Option<Timestamp>,
-    /// How long the answer took that told the remembered offset, where that was long.
-    offset_took: Duration,
     /// Since when whole tables leave out a suspect.
     left_out: BTreeMap<SessionId, Duration>,
     /// The last DELETE was answered as if our session were dead, and it was not.
@@ -233,6 +231,8 @@ struct Visitor<'a, T, S> {
     saved: Memory,
     /// The login that was made in this visit.
     fresh: Option<Intent>,
+    /// Lost logins of a time that the clock will show again.
+    to_come: Vec<Intent>,
     may_log_in: MayLogIn,
     may_end: MayEnd,
     login: Option<LoginOutcome>,
@@ -279,6 +279,7 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
             saved: errand.memory.clone(),
             memory: errand.memory,
             fresh: None,
+            to_come: Vec::new(),
             may_log_in: errand.login,
             may_end: errand.may_end,
             login: None,

@@ -1,5 +1,6 @@
 //! Who is on, and when that is on the iLO's own clock.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,7 +10,7 @@ use super::{VisitError, Visitor};
 use crate::policy::{self, Witness};
 use crate::redfish::{Collection, IloError, Member, Seen, Transport};
 use crate::session::{Clock, Extent, Observation, Own, Session, SessionId};
-use crate::state::{Held, Known, State};
+use crate::state::{Held, Intent, Known, State};
 use crate::time::Timestamp;
 
 /// How soon after a refused login the entries in a table tell its limit. Later, too many may have ended.
@@ -40,8 +41,8 @@ const SUSPECTS_MAX: usize = 1024;
 const LINKS_MAX: usize = 64;
 
 /// How long an answer was asked for, where that matters.
-fn long_on_its_way(answered: &Answered) -> Duration {
-    if answered.took <= TELLS_TIME { Duration::ZERO } else { answered.took }
+fn long_on_its_way_s(answered: &Answered) -> u64 {
+    if answered.took <= TELLS_TIME { 0 } else { clock::whole_seconds(answered.took) }
 }
 
 impl<T: Transport, S: State> Visitor<'_, T, S> {
@@ -53,7 +54,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         self.asked = self.world.started.elapsed();
         let seen = self.collection(&held).await.map_err(|error| self.failed(error))?;
         self.world.claims().sees(&self.target.name, self.world.started.elapsed());
-        let answered = self.answered(asked);
+        let (answered, came) = (self.answered(asked), Instant::now());
         let Seen { now, collection: Collection { members, mut extent } } = seen;
         let sessions = match self.whole(&held, members, &mut extent).await {
             Ok(sessions) => sessions,
@@ -76,21 +77,23 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         if self.jumped && !judgement.jumped {
             judgement.clock = Clock::Contradictory(String::from("the clock jumped since it was last seen who is on"));
         }
+        // Where members are asked for one by one, the last of them is told later.
+        let until = now.map(|now| now.plus(came.elapsed()));
         if is_whole {
-            self.learn(&judgement, &answered, now, &sessions);
+            self.learn(&judgement, &answered, until, &sessions);
         } else if judgement.jumped {
             self.learn_jump(&judgement, &answered);
             self.suspect(sessions.iter().map(|session| &session.id));
         } else {
-            self.suspect_strangers(&sessions, now);
-            if let Some(now) = now {
-                self.remember_who_is_to_come(now, &sessions);
+            self.suspect_strangers(&sessions, until);
+            if let Some(until) = until {
+                self.remember_who_is_to_come(until, &sessions);
             }
         }
         let clock = judgement.clock.clone();
         // Where it tells none, it is what its clock shows if it went on.
         let reckoned = |offset_s: i64| Timestamp::from_unix_s(answered.host_now.unix_s().saturating_add(offset_s));
-        self.notes.date = now.or_else(|| self.memory.told_offset_s().map(reckoned));
+        self.notes.date = until.or_else(|| self.memory.told_offset_s().map(reckoned));
         let shown = own.and_then(|own| own.owner);
         let accounts = [Some(self.account()), Some(held.account.clone()), shown].into_iter().flatten().collect();
         let own = Own { held: held.session.clone(), accounts };
@@ -118,6 +121,9 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     pub(super) fn hears(&mut self, date: Timestamp, answered: &Answered) {
         let judgement = self.judge(Some(date), answered, None, &[]);
         self.forget_intents(&judgement, Some(date));
+        if self.memory.told_offset_s().is_none() {
+            self.learn_offset(&judgement, answered);
+        }
         self.learn_jump(&judgement, answered);
     }
 
@@ -183,7 +189,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             host_now: answered.host_now,
             answer_took: answered.took,
             last_offset_s: self.memory.told_offset_s(),
-            last_took: self.notes.offset_took,
+            last_took_s: self.memory.offset_took_s,
+            last_ago: self.last_look_ago(answered),
             host_step_s: self.notes.host_zero_s.map_or(0, |last| answered.host_zero_s.saturating_sub(last)),
             held: own,
             others: sessions,
@@ -191,6 +198,16 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             suspects: &self.memory.suspects,
             poll_every: self.settings.poll.every,
         })
+    }
+
+    /// How long it is ago that the clock was told: by our monotonic clock, and since the last run by the host's.
+    fn last_look_ago(&self, answered: &Answered) -> Duration {
+        if let Some(last_look) = self.notes.witness.last_look() {
+            return self.world.started.elapsed().saturating_sub(last_look);
+        }
+        let then_s = |offset_s: i64| Some(self.memory.looked_at?.unix_s().saturating_sub(offset_s));
+        let then = self.memory.clock_offset_s.and_then(then_s).map(Timestamp::from_unix_s);
+        then.and_then(|then| answered.host_now.since(then)).unwrap_or_default()
     }
 
     /// Keeps the most entries seen, and the limit that the iLO named by refusing us a login just before: since
@@ -214,15 +231,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 
     /// Keeps the clock's offset, and after a jump the names of those whose times are of the clock before.
     fn learn(&mut self, judgement: &Judgement, answered: &Answered, date: Option<Timestamp>, sessions: &[Session]) {
-        let known = self.memory.clock_offset_s.zip(judgement.offset_s);
-        // An answer that was long on its way tells the offset badly; what is known better is kept.
-        let took = long_on_its_way(answered);
-        let (tells, is_better) = (took <= self.notes.offset_took, took < self.notes.offset_took);
-        let is_news = |(known, now): (i64, i64)| tells && (is_better || known.abs_diff(now) > clock::DRIFT_S);
-        if self.jumped || known.is_none_or(is_news) {
-            self.memory.clock_offset_s = judgement.offset_s;
-            self.notes.offset_took = took;
-            self.notes.host_zero_s = None;
+        if date.is_some() {
+            self.learn_offset(judgement, answered);
         }
         // What the host's clock showed belongs to the offset that is kept.
         self.notes.host_zero_s.get_or_insert(answered.host_zero_s);
@@ -238,19 +248,37 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         }
     }
 
+    /// An answer that was long on its way tells the offset badly; what is known better is kept.
+    fn learn_offset(&mut self, judgement: &Judgement, answered: &Answered) {
+        let (known, took_s) = (self.memory.clock_offset_s.zip(judgement.offset_s), long_on_its_way_s(answered));
+        let is_news = |(known, told): (i64, i64)| match took_s.cmp(&self.memory.offset_took_s) {
+            Ordering::Less => true,
+            Ordering::Equal => known.abs_diff(told) > clock::DRIFT_S,
+            Ordering::Greater => false,
+        };
+        if self.jumped || known.is_none_or(is_news) {
+            (self.memory.clock_offset_s, self.memory.offset_took_s) = (judgement.offset_s, took_s);
+            self.notes.host_zero_s = None;
+        }
+    }
+
     /// Keeps that the clock jumped until it is seen who is on, also over a restart.
     fn learn_jump(&mut self, judgement: &Judgement, answered: &Answered) {
         if judgement.jumped {
             self.memory.jumped_to_s = judgement.offset_s;
-            (self.notes.offset_took, self.notes.host_zero_s) = (long_on_its_way(answered), Some(answered.host_zero_s));
+            self.memory.offset_took_s = long_on_its_way_s(answered);
+            self.notes.host_zero_s = Some(answered.host_zero_s);
         }
     }
 
-    /// A span that the clock will show again proves nothing.
+    /// A span that the clock will show again proves nothing, but in this visit: whoever is on now and logged in at a time
+    /// that is still to come did so before the clock went back.
     fn forget_intents(&mut self, judgement: &Judgement, date: Option<Timestamp>) {
         if judgement.jumped {
             let here = &self.target.authority;
-            self.memory.intents.retain(|intent| intent.authority != *here || date.is_some_and(|now| now > intent.to));
+            let is_past = |intent: &Intent| date.is_some_and(|now| now > intent.to);
+            let again = self.memory.intents.extract_if(.., |intent| intent.authority == *here && !is_past(intent));
+            self.to_come.extend(again.filter(|intent| date.is_some_and(|now| now < intent.from)));
         }
     }
 

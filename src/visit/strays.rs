@@ -81,6 +81,13 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     pub(super) async fn end_strays(&mut self, held: &Held, seen: &Observation) -> Result<(), VisitError> {
         let strays = self.strays_in(seen);
         if !strays.is_empty() && seen.extent == Extent::Whole {
+            // What proves it is over with this visit, so it is known by id from now on.
+            for (id, login) in strays.iter().filter_map(|stray| Some((&stray.id, stray.made_by.as_ref()?))) {
+                if self.to_come.contains(login) {
+                    let Intent { account, authority, .. } = login.clone();
+                    self.memory.lose(Former { session: id.clone(), account, authority });
+                }
+            }
             let flashing = self.ilo.flashing(&held.token).await.map_err(|error| self.failed(error.into()))?;
             if flashing == Flashing::No {
                 for Stray { id, proof, made_by } in strays {
@@ -111,13 +118,9 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let mut strays: Vec<Stray> = known.iter().map(by_id).collect();
         let from = seen.sessions.iter().find(|session| session.id == seen.own.held).and_then(|own| own.origin);
         let here = &self.target.authority;
-        let mut open: Vec<Intent> = self
-            .memory
-            .intents
-            .iter()
-            .filter(|intent| intent.authority == *here && !intent.answered)
-            .cloned()
-            .collect();
+        let intents = self.memory.intents.iter().chain(&self.to_come);
+        let mut open: Vec<Intent> =
+            intents.filter(|intent| intent.authority == *here && !intent.answered).cloned().collect();
         let mut left = unknown;
         // Where our own is not told, nobody knows where we come from.
         let explains = |intent: &Intent, session: &Session| {

@@ -9,9 +9,9 @@ use ilo_reaper::fleet::Command;
 use ilo_reaper::session::{Owner, SessionId};
 use ilo_reaper::settings::{Authority, IloName, OnStop};
 use ilo_reaper::state::{Former, Memory, State};
-use ilo_sim::{Fault, FaultKind, Matcher};
+use ilo_sim::{Fault, FaultKind, Matcher, SessionSpec};
 
-use crate::harness::{OURS, Running, World, story};
+use crate::harness::{OURS, Running, US, World, story};
 
 const SESSIONS: &str = "/redfish/v1/SessionService/Sessions/";
 
@@ -154,7 +154,7 @@ fn logs_in_with_us(world: &World, origin: IpAddr) -> Arc<Mutex<Option<ilo_sim::S
     world.before(move |request, ilo, now| {
         let mut theirs = theirs.lock().unwrap();
         if request.method() == http::Method::POST && theirs.is_none() {
-            *theirs = Some(ilo.admit(now, ilo_sim::SessionSpec::rest(OURS, origin)));
+            *theirs = Some(ilo.admit(now, SessionSpec::rest(OURS, origin)));
         }
     });
     made
@@ -181,7 +181,7 @@ fn two_sessions_that_one_lost_login_could_explain_both_live() {
     story(|| async {
         let world = World::of(&["r1"]);
         world.sky.ilo("r1").inject(lose_login());
-        let twin = logs_in_with_us(&world, crate::harness::US);
+        let twin = logs_in_with_us(&world, US);
         let running = world.start();
         world.pass(600).await;
         let twin = twin.lock().unwrap().clone().expect("there was a login");
@@ -221,7 +221,7 @@ fn whoever_is_left_of_two_that_one_lost_login_could_explain_lives() {
     story(|| async {
         let world = World::of(&["r1"]);
         world.sky.ilo("r1").inject(lose_login());
-        let made = logs_in_with_us(&world, crate::harness::US);
+        let made = logs_in_with_us(&world, US);
         let running = world.start();
         world.pass(150).await;
         let theirs = made.lock().unwrap().clone().expect("there was a login");
@@ -273,7 +273,7 @@ fn a_login_whose_session_was_refused_at_once_explains_nobody() {
             .sky
             .ilo("r1")
             .inject(Fault { on: Matcher::new(http::Method::GET, SESSIONS), what: FaultKind::Answer(denied) });
-        let made = logs_in_with_us(&world, crate::harness::US);
+        let made = logs_in_with_us(&world, US);
         let running = world.start();
         world.pass(400).await;
         let theirs = made.lock().unwrap().clone().expect("there was a login");
@@ -289,7 +289,7 @@ fn a_lost_login_explains_no_session_from_elsewhere() {
     story(|| async {
         let world = World::of(&["r1"]);
         world.sky.ilo("r1").inject(lose_login());
-        let guest = world.admit("r1", ilo_sim::SessionSpec::rest(OURS, crate::harness::SCRIPT), 0);
+        let guest = world.admit("r1", SessionSpec::rest(OURS, crate::harness::SCRIPT), 0);
         let late = logs_in_with_us(&world, crate::harness::SCRIPT);
         let running = world.start();
         world.pass(600).await;
@@ -441,6 +441,39 @@ fn a_login_that_is_lost_after_a_reset_that_set_the_clock_leaves_no_stray() {
             world.sky.ilo("r1").reboot(now);
             world.sky.ilo("r1").set_clock_offset(offset_s);
             a_lost_login_leaves_no_stray(world, running, is_killed).await;
+        });
+    }
+}
+
+/// A login is lost, and then the clock is set back before it: only who is on at the next look can be of it, and later
+/// nobody, since the clock will show that time again.
+#[test]
+fn a_login_that_is_lost_before_a_clock_is_set_back_leaves_no_stray_and_explains_nobody_later() {
+    for comes_later in [false, true] {
+        story(|| async move {
+            let mut world = World::of(&["r1"]);
+            world.settings.poll.every = Duration::from_secs(15);
+            world.sky.ilo("r1").inject(lose_login());
+            let running = world.start();
+            world.pass(16).await;
+            assert_eq!((world.ours("r1"), world.logins("r1")), (1, 1), "it is lost: {}", world.story());
+            if comes_later {
+                let now = world.sky.now();
+                let lost = world.sky.ilo("r1").sessions(now).next().unwrap().id.clone();
+                world.sky.ilo("r1").end(&lost);
+            }
+            world.sky.ilo("r1").set_clock_offset(-120);
+            world.pass(104).await;
+            assert_eq!((world.ours("r1"), world.logins("r1")), (1, 2), "{}", world.story());
+            assert_eq!(world.heard("session.stray_ended").len(), usize::from(!comes_later));
+            if comes_later {
+                // The clock shows the time of the lost login again, and somebody uses our account here.
+                world.pass(14).await;
+                let twin = world.admit("r1", SessionSpec::rest(OURS, US), 0);
+                world.pass(300).await;
+                assert!(world.lives("r1", &twin), "{}", world.story());
+            }
+            world.stop(running).await;
         });
     }
 }

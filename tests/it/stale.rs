@@ -311,9 +311,9 @@ fn whoever_logged_in_while_tables_were_cut_goes_as_others_do() {
 /// What a first answer tells of the clock is as old as it was long on its way: the next one, in time, is no jump.
 #[test]
 fn a_first_answer_that_was_long_on_its_way_spares_nobody_for_ever() {
-    for slow in [1, 2, 3] {
+    for (slow, is_killed) in [(1, false), (2, false), (3, false), (1, true)] {
         story(move || async move {
-            let world = superseded_rule();
+            let mut world = superseded_rule();
             let orphan = world.leaked("r1", "alice", 0);
             world.pass(2).await;
             let live = world.leaked("r1", "alice", 0);
@@ -323,10 +323,53 @@ fn a_first_answer_that_was_long_on_its_way_spares_nobody_for_ever() {
                 polls += usize::from(is_poll);
                 Duration::from_secs(if is_poll && polls <= slow { 10 - polls as u64 } else { 0 })
             });
-            let running = world.start();
+            let mut running = world.start();
+            if is_killed {
+                world.pass(20).await;
+                world.kill(running).await;
+                running = world.start();
+            }
             world.pass(400).await;
-            assert!(!world.lives("r1", &orphan), "{slow}: {}", world.story());
-            assert!(world.lives("r1", &live), "{slow}: {}", world.story());
+            assert!(!world.lives("r1", &orphan), "{slow} {is_killed}: {}", world.story());
+            assert!(world.lives("r1", &live), "{slow} {is_killed}: {}", world.story());
+            world.stop(running).await;
+        });
+    }
+}
+
+fn never_used_rule() -> World {
+    let mut world = World::of(&["r1"]);
+    world.policy(|policy| {
+        policy.reap = vec![rule("never-used", |asked| {
+            (asked.never_used, asked.idle) = (true, Some(Duration::from_secs(600)));
+        })];
+    });
+    world
+}
+
+/// A clock that nobody sets drifts by some seconds a week. For who looks in once a week that is no jump, and one of half
+/// a minute is.
+#[test]
+fn what_a_clock_drifted_while_we_were_away_is_no_jump() {
+    for (away_s, drifted_s, goes) in [
+        (7 * 86_400, 12, true),
+        (7 * 86_400, -12, true),
+        (7 * 86_400, 30, false),
+        (60, 12, false),
+        (9_999_999, 20, false),
+    ] {
+        story(move || async move {
+            let mut world = never_used_rule();
+            let running = world.start();
+            world.pass(20).await;
+            world.kill(running).await;
+            world.pass(away_s).await;
+            world.sky.ilo("r1").set_clock_offset(0);
+            let orphan = world.leaked("r1", "alice", 30);
+            world.sky.ilo("r1").set_clock_offset(drifted_s);
+            let running = world.start();
+            world.pass(1200).await;
+            assert_eq!(!world.lives("r1", &orphan), goes, "{away_s} {drifted_s}: {}", world.story());
             world.stop(running).await;
         });
     }

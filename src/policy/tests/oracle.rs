@@ -176,7 +176,7 @@ pub(super) fn proven(rule: &Rule, story: &Story, session: &Session, table: &Tabl
     let moves = session.kind != Kind::Ssh && session.kind != Kind::Console;
     let owner = session.owner.as_ref().map(|owner| owner.to_string().to_lowercase()).unwrap_or_default();
     let check = |holds: bool, what: &'static str| if holds { Ok(()) } else { Err(what) };
-    let asks_time = asked.age.is_some() || asked.superseded || asked.never_used;
+    let asks_time = asked.age.is_some() || asked.superseded && !suspect || asked.never_used;
     if asks_time {
         let now = now.ok_or("now unknown")?;
         check(login.is_none_or(|login| login <= now), "login in the future")?;
@@ -200,20 +200,27 @@ pub(super) fn proven(rule: &Rule, story: &Story, session: &Session, table: &Tabl
         check(moves && login.is_some() && login == access, "never used")?;
     }
     if asked.superseded {
+        // It logged in after we first saw the suspect as it is.
+        let since_seen = |other: &Session| {
+            let [login, access] = [other.login, other.access].map(|time| time.map(Timestamp::unix_s));
+            let now = seen.clock.now().map(Timestamp::unix_s);
+            let is_sound = login <= now && access.is_none_or(|access| login <= Some(access) && Some(access) <= now);
+            let age_s = now.zip(login).filter(|_| is_sound).map(|(now, login)| now - login);
+            let stood_s = past(story, &session.id).stands_still_s;
+            age_s.zip(stood_s).is_some_and(|(age_s, stood_s)| age_s + 3 < stood_s)
+        };
         let newer = |other: &&Session| {
             let begun = other.login.map(Timestamp::unix_s);
             other.owner.as_ref().is_some_and(|other| other.to_string().to_lowercase() == owner)
                 && session.origin.is_some()
                 && other.origin == session.origin
                 && other.kind == session.kind
-                && begun > login
-                && begun > access
-                && begun <= now
+                && if suspect { since_seen(other) } else { begun > login && begun > access && begun <= now }
                 && !other.mine
                 && other.id != seen.own.held
                 && !seen.suspects.contains(&other.id)
         };
-        let known = moves && login.is_some() && access.is_some();
+        let known = moves && (login.is_some() || suspect) && access.is_some();
         check(known && seen.sessions.iter().any(|other| newer(&other)), "superseded")?;
     }
     if let Some(asked) = asked.when {

@@ -97,6 +97,33 @@ fn a_suspects_times_prove_nothing_else() {
     assert_eq!(story.went(), [""; 0], "a suspect supersedes nobody");
 }
 
+/// Whoever was on when a clock jumped, and stands still since, has left when the same client logs in again.
+#[test]
+fn a_suspect_is_superseded_by_whoever_logged_in_since_it_stands_still() {
+    let went = |newer: On, change: fn(&mut Story)| {
+        let mut story = given([on("a").login(-90_000).used(-80_000), newer]).reap(rule("superseded", superseded()));
+        story.seen.suspects = vec![SessionId::read("a")];
+        story.witness.watch(&story.seen, seconds(10));
+        story.now = seconds(310);
+        change(&mut story);
+        story.went()
+    };
+    for (login_s, expected) in [(0, &["a"][..]), (296, &["a"]), (297, &[]), (600, &[])] {
+        assert_eq!(went(on("b").login(login_s).used(0), |_| ()), *expected, "{login_s}");
+    }
+    let newer = || on("b").login(100).used(0);
+    assert_eq!(went(newer().from("192.0.2.11"), |_| ()), [""; 0], "another client");
+    assert_eq!(went(on("b").login(-1).used(-1), |_| ()), [""; 0], "one from the future");
+    assert_eq!(went(newer(), |story| story.seen.suspects.push(SessionId::read("b"))), [""; 0], "another suspect");
+    assert_eq!(went(newer(), |story| story.seen.clock = Clock::Contradictory(String::from("it jumped"))), [""; 0]);
+    assert_eq!(went(newer(), |story| story.seen.sessions[0].access = None), [""; 0], "nobody knows whether it is used");
+    let moves = |story: &mut Story| {
+        story.seen.sessions[0].access = Some(before(NOW, -80_001));
+        story.witness.watch(&story.seen, seconds(215));
+    };
+    assert_eq!(went(newer(), moves), [""; 0], "used since");
+}
+
 #[test]
 fn ssh_stands_still_while_it_is_used() {
     let ssh = rule("ssh", Conditions { kinds: vec![Kind::Ssh], ..idle(60) });

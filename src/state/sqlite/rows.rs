@@ -20,11 +20,12 @@ use crate::time::Timestamp;
 /// Marks a database as ours in its header: `iLOr`.
 pub(super) const APPLICATION_ID: i32 = 0x694c_4f72;
 /// Grows by one with each change of the tables.
-pub(super) const SCHEMA_VERSION: i32 = 4;
+pub(super) const SCHEMA_VERSION: i32 = 5;
 
 /// Each version of the tables that can be taken over, and what it added. Times are seconds since 1970, those of
 /// sessions by the iLO's clock, all others by the host's.
-pub(super) const SCHEMA: [(i32, &str); 3] = [(2, TABLES), (3, orders::TABLES), (SCHEMA_VERSION, JUMPS)];
+pub(super) const SCHEMA: [(i32, &str); 4] =
+    [(2, TABLES), (3, orders::TABLES), (4, JUMPS), (SCHEMA_VERSION, SLOW_CLOCKS)];
 
 const TABLES: &str = "
 CREATE TABLE held (ilo TEXT PRIMARY KEY, session TEXT NOT NULL, token TEXT NOT NULL, account TEXT NOT NULL,
@@ -51,8 +52,11 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 
 const JUMPS: &str = "CREATE TABLE jumps (ilo TEXT PRIMARY KEY, offset_s INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;";
 
+const SLOW_CLOCKS: &str =
+    "CREATE TABLE slow_clocks (ilo TEXT PRIMARY KEY, took_s INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;";
+
 /// The tables of which a [`Memory`] is put together.
-const MEMORY_TABLES: [&str; 7] = ["held", "intents", "former", "suspects", "known", "learned", "jumps"];
+const MEMORY_TABLES: [&str; 8] = ["held", "intents", "former", "suspects", "known", "learned", "jumps", "slow_clocks"];
 
 /// Replaces what is remembered of `ilo`.
 pub(super) fn save(db: &Connection, ilo: &IloName, memory: &Memory) -> rusqlite::Result<()> {
@@ -88,6 +92,9 @@ pub(super) fn save(db: &Connection, ilo: &IloName, memory: &Memory) -> rusqlite:
     }
     if let Some(offset_s) = &memory.jumped_to_s {
         put(db, "jumps", &[&ilo, offset_s])?;
+    }
+    if memory.offset_took_s > 0 {
+        put(db, "slow_clocks", &[&ilo, &i64::try_from(memory.offset_took_s).unwrap_or(i64::MAX)])?;
     }
     Ok(())
 }
@@ -269,6 +276,10 @@ impl Remembered {
         })?;
         read.each(db, "jumps", |row, memory| {
             memory.jumped_to_s = Some(row.number(1)?);
+            Some(())
+        })?;
+        read.each(db, "slow_clocks", |row, memory| {
+            memory.offset_took_s = u64::try_from(row.number(1)?).ok()?;
             Some(())
         })?;
         Ok(read)

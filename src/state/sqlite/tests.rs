@@ -68,6 +68,7 @@ fn memory(number: usize) -> Memory {
         expands: Some(false),
         clock_offset_s: Some(-86_400),
         jumped_to_s: Some(600),
+        offset_took_s: 8,
         limit_seen: Some(12),
         most_used: 11,
         refused_at: Some(Timestamp::from_unix_s(1_795_000_000)),
@@ -419,14 +420,19 @@ async fn what_people_ordered_comes_back_as_it_was() {
     }
 }
 
-/// The tables of version 2, from before pauses and protections, and of version 3, from before jumps were kept.
-const TO_VERSION_3: &str = "DROP TABLE jumps; PRAGMA user_version = 3";
-const TO_VERSION_2: &str = "DROP TABLE pause; DROP TABLE protections; DROP TABLE jumps; PRAGMA user_version = 2";
+/// The tables of version 2, from before pauses and protections, of version 3, from before jumps were kept, and of
+/// version 4, from before it was kept how long answers took.
+const TO_VERSION_4: &str = "DROP TABLE slow_clocks; PRAGMA user_version = 4";
+const TO_VERSION_3: &str = "DROP TABLE slow_clocks; DROP TABLE jumps; PRAGMA user_version = 3";
+const TO_VERSION_2: &str = "DROP TABLE pause; DROP TABLE protections; DROP TABLE slow_clocks; DROP TABLE jumps; \
+                            PRAGMA user_version = 2";
 
 #[tokio::test]
 async fn an_older_state_is_taken_over_with_all_that_is_in_it() {
-    let older = |number| Memory { jumped_to_s: None, ..memory(number) };
-    for (to_version, kept) in [(TO_VERSION_2, Orders::default()), (TO_VERSION_3, orders())] {
+    for (to_version, kept, jumped_to_s) in
+        [(TO_VERSION_2, Orders::default(), None), (TO_VERSION_3, orders(), None), (TO_VERSION_4, orders(), Some(600))]
+    {
+        let older = |number| Memory { jumped_to_s, offset_took_s: 0, ..memory(number) };
         let home = filled().await;
         let opened = open(home.path());
         opened.state.order(&orders()).await.expect("written");
@@ -469,10 +475,10 @@ async fn an_older_state_is_taken_over_whole_or_not_at_all() {
 #[tokio::test]
 async fn a_newer_state_is_left_alone() {
     let home = filled().await;
-    sql(home.path(), "PRAGMA user_version = 5");
+    sql(home.path(), "PRAGMA user_version = 6");
     let before = fs::read(home.path().join("state.db")).expect("read");
     let error = refusal(home.path());
-    assert!(matches!(error, OpenError::Newer { version: 5, .. }) && error.to_string().contains("newer"), "{error}");
+    assert!(matches!(error, OpenError::Newer { version: 6, .. }) && error.to_string().contains("newer"), "{error}");
     assert!(fs::read(home.path().join("state.db")).expect("read") == before);
     assert!(!files(home.path()).iter().any(|name| name.contains("bad")));
 }
