@@ -34,7 +34,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use self::args::{Args, What};
-use crate::config::Surroundings;
+use crate::config::{Credentials, Surroundings};
 use crate::control::Failed;
 use crate::daemon::{self, Places, StartError};
 use crate::event::Teller;
@@ -158,8 +158,8 @@ fn obey(args: Args) -> Result<(), Failure> {
         What::Run => run_daemon(&places(args.config)?),
         What::Sweep(sweep) => visits::sweep(&places(args.config)?, &sweep),
         What::List(list) => visits::list(&places(args.config)?, &list),
-        What::Trust(asked) => trust::trust(&places(args.config)?, &asked),
-        What::Check { json } => check(&places(args.config)?, json),
+        What::Trust(asked) => trust::trust(&without_logins(places(args.config)?), &asked),
+        What::Check { json } => check(&without_logins(places(args.config)?), json),
         What::Reload => running::reload(&places(args.config)?),
         What::Status { json } => running::status(&places(args.config)?, json),
         What::Pause(pause) => running::pause(&places(args.config)?, &pause),
@@ -194,11 +194,16 @@ fn places(config: Option<PathBuf>) -> Result<Places, Failure> {
         control: run.join(SOCKET),
         state,
         surroundings: Surroundings {
-            credentials_directory: of("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+            credentials: of("CREDENTIALS_DIRECTORY").map_or(Credentials::Missing, |at| Credentials::In(at.into())),
             uid: user.uid(),
             gid: user.gid(),
         },
     })
+}
+
+/// The same for a command that logs in nowhere: credentials that only the service has are not missing there.
+fn without_logins(places: Places) -> Places {
+    Places { surroundings: places.surroundings.without_logins(), ..places }
 }
 
 fn run_daemon(places: &Places) -> Result<(), Failure> {

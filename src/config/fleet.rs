@@ -60,8 +60,12 @@ impl<'a> Fleet<'a> {
         let Some(fields) = at.fields(&GROUP) else { return };
         let username = username(at, &fields);
         let whence = whence(at, &fields, self.known.surroundings);
-        if let Some(Whence::Credential { name, .. }) = &whence {
+        if let Some(Whence::Credential { name, path }) = &whence {
             self.fixed.insert(name.clone());
+            if path.is_none() {
+                let text = format!("group `{}`: only the service has the credential `{name}`; it was not read", at.key);
+                self.warnings.push(Warning { text });
+            }
         }
         let tls = self.tls(at, &fields, username);
         let mode = fields.read("mode", |at| at.word(&MODES)).unwrap_or(self.mode);

@@ -8,12 +8,35 @@ use std::path::{Path, PathBuf};
 /// What the room needs to know of the process, passed in so that it reads no environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Surroundings {
-    /// Where the service manager put credentials (`$CREDENTIALS_DIRECTORY`).
-    pub credentials_directory: Option<PathBuf>,
+    /// What the service manager gave us.
+    pub credentials: Credentials,
     /// The user we run as.
     pub uid: u32,
     /// Our group.
     pub gid: u32,
+}
+
+/// Credentials of the service manager.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// They are here (`$CREDENTIALS_DIRECTORY`).
+    In(PathBuf),
+    /// It gave us none.
+    Missing,
+    /// It gave us none, and none is needed: whoever asks logs in nowhere. Their passwords are empty.
+    Unread,
+}
+
+impl Surroundings {
+    /// The same for a command that logs in nowhere, and that people run outside the service.
+    #[must_use]
+    pub fn without_logins(self) -> Self {
+        let credentials = match self.credentials {
+            Credentials::Missing => Credentials::Unread,
+            given => given,
+        };
+        Self { credentials, ..self }
+    }
 }
 
 /// Who may read a file.

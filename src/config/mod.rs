@@ -40,7 +40,7 @@ use std::path::Path;
 use crate::settings::{Mode, OnStop, Settings};
 
 pub use change::{Change, change};
-pub use guarded::Surroundings;
+pub use guarded::{Credentials, Surroundings};
 pub use hosts::network;
 pub use known_ilos::KnownIlos;
 pub use mistake::{Mistake, Warning};

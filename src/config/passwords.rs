@@ -7,7 +7,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::at::{At, Fields};
-use super::guarded::{Reading, Surroundings, read};
+use super::guarded::{Credentials, Reading, Surroundings, read};
 use super::tree::Node;
 use crate::secret::Secret;
 use crate::settings::{Credential, CredentialId};
@@ -22,7 +22,8 @@ pub(super) enum Whence {
     /// In a file; `{ilo}` in its path stands for the iLO's name.
     File(String),
     /// In a credential of the service manager.
-    Credential { name: String, path: PathBuf },
+    /// `None` where it is left unread.
+    Credential { name: String, path: Option<PathBuf> },
 }
 
 /// Reads which of the two a group uses. What is written is never shown: it may be the password itself.
@@ -66,12 +67,18 @@ fn credential_name(at: &At<'_>, surroundings: &Surroundings) -> Option<Whence> {
             "expected the plain name of a credential (`LoadCredential=NAME:FILE` in the unit), not the password",
         );
     };
-    let Some(directory) = &surroundings.credentials_directory else {
-        return at.none(format!(
-            "no credential `{name}`: the service manager gave us none; `LoadCredential={name}:FILE` in the unit must name it"
-        ));
+    let path = match &surroundings.credentials {
+        Credentials::In(directory) => Some(directory.join(name)),
+        Credentials::Unread => None,
+        Credentials::Missing => {
+            return at.none(format!(
+                "no credential `{name}`: the service manager gave us none; `LoadCredential={name}:FILE` in the unit must \
+                 name it, and only the service has it: by hand, `systemd-run --pipe --property=LoadCredential={name}:FILE \
+                 ilo-reaper …`"
+            ));
+        }
     };
-    Some(Whence::Credential { name: name.clone(), path: directory.join(name) })
+    Some(Whence::Credential { name: name.clone(), path })
 }
 
 impl Whence {
@@ -80,9 +87,10 @@ impl Whence {
         matches!(self, Self::File(path) if path.contains(ILO))
     }
 
-    fn path(&self, ilo: &str) -> PathBuf {
+    /// `None` where it is left unread.
+    fn path(&self, ilo: &str) -> Option<PathBuf> {
         match self {
-            Self::File(path) => PathBuf::from(path.replace(ILO, ilo)),
+            Self::File(path) => Some(PathBuf::from(path.replace(ILO, ilo))),
             Self::Credential { path, .. } => path.clone(),
         }
     }
@@ -112,13 +120,15 @@ impl Keyring {
         if let Some(known) = self.0.get(&id) {
             return Ok(Arc::clone(known));
         }
-        let path = whence.path(ilo);
-        let password = password(&path, surroundings).map_err(|why| match whence {
-            Whence::Credential { name, .. } if !path.exists() => {
-                format!("credential `{name}` {why}; `LoadCredential={name}:FILE` in the unit must name it")
-            }
-            _ => format!("{} {why}", path.display()),
-        })?;
+        let password = match whence.path(ilo) {
+            Some(path) => password(&path, surroundings).map_err(|why| match whence {
+                Whence::Credential { name, .. } if !path.exists() => {
+                    format!("credential `{name}` {why}; `LoadCredential={name}:FILE` in the unit must name it")
+                }
+                _ => format!("{} {why}", path.display()),
+            })?,
+            None => Secret::new(String::new()),
+        };
         let credential = Arc::new(Credential { id: id.clone(), username: username.to_owned(), password });
         self.0.insert(id, Arc::clone(&credential));
         Ok(credential)

@@ -117,6 +117,8 @@ pub struct Counts {
     pub came_back: BTreeMap<(String, String), u64>,
     /// Sessions that were to go and stayed, by group and reason.
     pub spared: BTreeMap<(String, &'static str), u64>,
+    /// How often a client was found that leaves many sessions behind.
+    pub leakers_found: u64,
     /// Deletions held back, by cap; one that lasts counts at each visit.
     pub capped: BTreeMap<&'static str, u64>,
     /// Visits, by group and outcome.

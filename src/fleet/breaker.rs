@@ -168,6 +168,11 @@ impl Breaker {
         }
     }
 
+    /// When a canary tries it again, if it is suspended.
+    pub fn suspended_until(&self, credential: &CredentialId) -> Option<Duration> {
+        Some(self.credentials.get(credential)?.suspended?.until)
+    }
+
     /// Credentials that no new login is made with, until one works.
     pub fn suspended(&self) -> impl Iterator<Item = &CredentialId> {
         self.credentials.iter().filter(|(_, record)| record.suspended.is_some()).map(|(id, _)| id)

@@ -2,8 +2,10 @@
 //! PURE: times are monotonic.
 //!
 //! The first few of a kind are told as they come, so that a single iLO is told at once. Who follows within a
-//! minute waits for its end, and is told in one event with the count and some names. While that lasts, each minute is
-//! one event and nothing besides.
+//! minute waits for its end, and is told in one event with the count and some names. After a minute with many who waited
+//! nobody is told one by one in the next; so while an outage lasts, each minute is one event and nothing besides.
+//!
+//! Whose trouble was told by itself, its end is told by itself: alerts live from the one to the other.
 //!
 //! A DELETE is never bundled: what became of it is told each time, and the caps bound how many there are.
 
@@ -24,6 +26,15 @@ const WINDOW: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bundle {
     kinds: BTreeMap<&'static str, Kind>,
+    /// What was told of an iLO by itself, and has not ended.
+    troubled: BTreeSet<(IloName, Trouble)>,
+}
+
+/// What begins and ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Trouble {
+    Table,
+    Reach,
 }
 
 #[derive(Clone, Debug)]
@@ -31,7 +42,9 @@ struct Kind {
     since: Duration,
     label: Label,
     priority: Priority,
-    /// How many more are told one by one.
+    /// How many are told one by one in a minute ...
+    singly: usize,
+    /// ... and how many more in this one.
     singly_left: usize,
     held: BTreeSet<IloName>,
 }
@@ -42,15 +55,20 @@ impl Bundle {
         let Some((ilo, singly)) = event.place().map(|at| at.ilo.clone()).zip(told_singly(&event)) else {
             return Some(event);
         };
+        if ends(&event).is_some_and(|trouble| self.troubled.remove(&(ilo.clone(), trouble))) {
+            return Some(event);
+        }
         let kind = self.kinds.entry(event.name()).or_insert_with(|| Kind {
             since: now,
             label: event.label(),
             priority: event.priority(),
+            singly,
             singly_left: singly,
             held: BTreeSet::new(),
         });
         if let Some(left) = kind.singly_left.checked_sub(1) {
             kind.singly_left = left;
+            self.troubled.extend(begins(&event).map(|trouble| (ilo, trouble)));
             return Some(event);
         }
         kind.held.insert(ilo);
@@ -71,6 +89,7 @@ impl Bundle {
             }
             kind.since = now;
             let lasts = !kind.held.is_empty();
+            kind.singly_left = if kind.held.len() > kind.singly { 0 } else { kind.singly };
             told.extend(kind.take());
             lasts
         });
@@ -108,10 +127,32 @@ const fn told_singly(event: &Event) -> Option<usize> {
     }
 }
 
+/// What begins with an event.
+const fn begins(event: &Event) -> Option<Trouble> {
+    match event {
+        Event::IloNearLimit { .. }
+        | Event::IloCritical { .. }
+        | Event::IloRefusedUs { .. }
+        | Event::IloFull { .. }
+        | Event::IloBlocked { .. } => Some(Trouble::Table),
+        Event::IloUnreachable { .. } => Some(Trouble::Reach),
+        _ => None,
+    }
+}
+
+/// What ends with an event.
+const fn ends(event: &Event) -> Option<Trouble> {
+    match event {
+        Event::IloRelieved { .. } => Some(Trouble::Table),
+        Event::IloReachable { .. } => Some(Trouble::Reach),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Place;
+    use crate::event::{Cause, Place};
     use crate::session::SessionId;
 
     fn reachable(number: usize) -> Event {
@@ -159,6 +200,40 @@ mod tests {
         told.extend(bundle.rest());
         let together = ilos(&told[TOLD_SINGLY..]);
         assert_eq!((together.len(), together.iter().sum::<usize>()), (10, 5400 - TOLD_SINGLY));
+    }
+
+    /// A few a minute, for hours: who is told in one event with others is not the same ones each time.
+    #[test]
+    fn a_trickle_is_told_one_by_one_for_the_most_part() {
+        let mut bundle = Bundle::default();
+        let mut told = Vec::new();
+        for second in 0..3600_u64 {
+            let passes = [10, 20, 30, 31, 32, 33, 34].contains(&(second % 60));
+            let number = usize::try_from(second).expect("small");
+            told.extend(passes.then(|| bundle.pass(reachable(number), secs(second))).flatten());
+            told.extend(bundle.over(secs(second)));
+        }
+        told.extend(bundle.rest());
+        let singly = told.iter().filter(|event| matches!(event, Event::IloReachable { .. })).count();
+        assert_eq!((singly, told.len()), (60 * TOLD_SINGLY, 60 * (TOLD_SINGLY + 1)));
+    }
+
+    /// A switch fails with many iLOs, and works again.
+    #[test]
+    fn whose_trouble_was_told_by_itself_its_end_is_too() {
+        let mut bundle = Bundle::default();
+        let unreachable = |number: usize| {
+            let at = Place { ilo: IloName::new(&format!("r{number}")), group: String::from("rack") };
+            Event::IloUnreachable { at, cause: Cause::Timeout, since: Duration::ZERO, detail: String::new() }
+        };
+        let number = |event: Event| event.place().map(|at| at.ilo.clone());
+        let gone: BTreeSet<_> =
+            (0..40).filter_map(|ilo| bundle.pass(unreachable(ilo), Duration::ZERO)).map(number).collect();
+        assert_eq!((gone.len(), ilos(&bundle.over(WINDOW))), (TOLD_SINGLY, vec![40 - TOLD_SINGLY]));
+        let back: BTreeSet<_> =
+            (0..40).rev().filter_map(|ilo| bundle.pass(reachable(ilo), WINDOW)).map(number).collect();
+        assert!(back.is_superset(&gone) && back.len() == 2 * TOLD_SINGLY, "{back:?}");
+        assert_eq!(ilos(&bundle.rest()), [40 - 2 * TOLD_SINGLY]);
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::task::{Id, JoinError};
 
-use super::{FORBIDDEN_WAIT, Finished, Fleet, Flight, Outcome, Rejection, SOON, news, survey, tally};
+use super::{FORBIDDEN_WAIT, Finished, Fleet, Flight, Outcome, Rejection, SOON, Slot, news, survey, tally};
 use crate::event::{Event, Failing, Place};
 use crate::redfish::Transport;
-use crate::settings::{Pressure, Target};
+use crate::settings::{CredentialId, Pressure, Target};
 use crate::state::{State, Unwritable};
 use crate::visit::{Fate, LoginOutcome, VisitError, Visited};
 
@@ -105,6 +105,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             };
             self.tell(event, now);
             if let Some(leaker) = leaker {
+                self.tally.leaker_found();
                 self.teller.tell(leaker);
             }
         }
@@ -122,6 +123,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             None | Some(LoginOutcome::Unknown) => self.breaker.released(credential, name),
             Some(LoginOutcome::Accepted) => {
                 if self.breaker.accepted(credential, name, now) {
+                    self.suspended.remove(&credential.id);
                     let (credential, accepted_by) = (credential.id.clone(), name.clone());
                     self.teller.tell(Event::CredentialRestored { credential, accepted_by });
                 }
@@ -132,6 +134,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 self.tell(Event::LoginRejected { at: Place::from(target), username, retry_in }, now);
                 if let Some((rejected_by, retry_in)) = suspended {
                     let credential = credential.id.clone();
+                    self.suspended.insert(credential.clone(), (rejected_by.clone(), now));
                     self.teller.tell(Event::CredentialSuspended { credential, rejected_by, retry_in });
                 }
             }
@@ -147,23 +150,44 @@ impl<T: Transport, S: State> Fleet<T, S> {
     }
 
     pub(super) fn tell_writable(&mut self) {
-        if std::mem::take(&mut self.unwritable) {
+        if self.unwritable.take().is_some() {
             self.teller.tell(Event::StateWritable { path: self.state_path.clone() });
         }
     }
 
     pub(super) fn tell_unwritable(&mut self, why: &Unwritable) {
-        if !std::mem::replace(&mut self.unwritable, true) {
+        let (now, remind) = (self.now(), self.settings().report.remind);
+        if self.unwritable.is_none_or(|told_at| now.saturating_sub(told_at) >= remind) {
+            self.unwritable = Some(now);
             let path = self.state_path.clone();
             self.teller.tell(Event::StateUnwritable { path, cause: why.to_string() });
         }
     }
 
+    /// Tells again which credentials are suspended, while they are.
+    fn remind_of_suspended(&mut self) {
+        let (now, settings) = (self.now(), self.settings());
+        let remind = settings.report.remind;
+        let is_used = |id: &CredentialId| settings.targets.values().any(|target| target.credential.id == *id);
+        self.suspended.retain(|id, _| is_used(id) && self.breaker.suspended_until(id).is_some());
+        for (credential, (rejected_by, told_at)) in &mut self.suspended {
+            if now.saturating_sub(*told_at) >= remind {
+                *told_at = now;
+                let until = self.breaker.suspended_until(credential).unwrap_or(now);
+                let (credential, rejected_by) = (credential.clone(), rejected_by.clone());
+                let retry_in = until.saturating_sub(now);
+                self.teller.tell(Event::CredentialSuspended { credential, rejected_by, retry_in });
+            }
+        }
+    }
+
     pub(super) fn summarise(&mut self) {
+        self.remind_of_suspended();
         let mut summary = std::mem::take(&mut self.summary);
-        summary.ilos = self.slots.len();
+        let stays = |slot: &&Slot| !slot.leaving;
+        summary.ilos = self.slots.values().filter(stays).count();
         summary.late = self.schedule.late(self.now());
-        for slot in self.slots.values() {
+        for slot in self.slots.values().filter(stays) {
             match survey::standing(slot).pressure() {
                 Some(Pressure::Near) => summary.near += 1,
                 Some(Pressure::Critical) => summary.critical += 1,
@@ -172,7 +196,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             }
         }
         summary.visit_p99 = p99(std::mem::take(&mut self.took));
-        summary.unreachable = self.slots.values().filter(|slot| slot.told.unreachable).count();
+        summary.unreachable = self.slots.values().filter(stays).filter(|slot| slot.told.unreachable).count();
         self.teller.tell(Event::FleetSummary(summary));
     }
 }

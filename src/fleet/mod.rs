@@ -55,7 +55,7 @@ use crate::event::{Failing, Reload, Summary, Survey, Teller};
 use crate::policy::Budget;
 use crate::redfish::Transport;
 use crate::session::Owner;
-use crate::settings::{IloName, Orders, Settings, Target};
+use crate::settings::{CredentialId, IloName, Orders, Settings, Target};
 use crate::state::{Former, Memory, State};
 use crate::time::{HostClock, Timestamp};
 use crate::visit::{self, Errand, InForce, LoggedOut, MayEnd, MayLogIn, Notes, VisitError, Visited, World};
@@ -113,7 +113,10 @@ pub struct Fleet<T, S> {
     leakers: leakers::Leakers,
     bundle: bundle::Bundle,
     state_path: String,
-    unwritable: bool,
+    /// The state can't be written, and when that was told.
+    unwritable: Option<Duration>,
+    /// Which iLOs rejected each credential that is suspended, and when that was told.
+    suspended: BTreeMap<CredentialId, (Vec<IloName>, Duration)>,
     tally: tally::Tally,
     /// When it was made, by the host's clock.
     started: Timestamp,
@@ -223,7 +226,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
             leakers: leakers::Leakers::default(),
             bundle: bundle::Bundle::default(),
             state_path: start.state_path,
-            unwritable: false,
+            unwritable: None,
+            suspended: BTreeMap::new(),
             tally: tally::Tally::new(),
             started,
             reload: Reload { is_good: true, last_good: started },

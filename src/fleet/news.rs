@@ -24,6 +24,7 @@ pub(super) struct Told {
     failures: u32,
     failing_since: Option<Duration>,
     pub(super) unreachable: bool,
+    out_of_reach: Option<Duration>,
     would_reap: BTreeMap<SessionId, Case>,
     pub(super) watch: Watch,
     spared: BTreeMap<SessionId, String>,
@@ -110,6 +111,7 @@ fn good(told: &mut Told, at: &Place, now: Duration, events: &mut Vec<Event>) {
     }
     (told.failures, told.failing_since) = (0, None);
     (told.certificate, told.duplicates, told.duplicate, told.full) = (None, 0, None, None);
+    told.out_of_reach = None;
 }
 
 /// A clock that jumped is told, at most once in a while; one that is wrong, or whose times can't be true together, once a day.
@@ -282,8 +284,8 @@ fn failed(
     };
     told.failures = told.failures.saturating_add(1);
     let since = *told.failing_since.get_or_insert(now);
-    if told.failures >= FAILURES_TOLD && !told.unreachable {
-        told.unreachable = true;
+    if told.failures >= FAILURES_TOLD && due(told.out_of_reach) {
+        (told.unreachable, told.out_of_reach) = (true, Some(now));
         let since = now.saturating_sub(since);
         events.push(Event::IloUnreachable { at, cause, since, detail: error.to_string() });
     }

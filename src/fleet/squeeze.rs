@@ -14,6 +14,9 @@ use crate::visit::{Fate, Visit};
 /// A policy lets nothing go when it has not for so long, or when the table is full: sessions may be on their way
 /// to the idle time that a rule asks for.
 const BLOCKED_AFTER: Duration = Duration::from_secs(300);
+/// A table that rose is looked at again so soon. Only what two looks in a row saw is told: a burst that logs out by itself
+/// is no news, and wakes nobody.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(15);
 /// A table is relieved when it has been calm for so long: one that breathes in and out is no news each time.
 const RELIEVED_AFTER: Duration = Duration::from_secs(300);
 
@@ -87,13 +90,17 @@ impl Watch {
         let ended = ended(visit).filter(|session| settings.counts.contains(&session.kind)).count();
         let gauge = Gauge::of(visit.plan.table.used.saturating_sub(ended), settings, learned);
         self.growth.see(&visit.seen, gauge.used, now);
-        self.look_within = self.growth.look_within(gauge.free());
-        self.level = gauge.level(settings, self.level);
+        let before = self.level;
+        self.level = gauge.level(settings, before);
+        // What both looks saw.
+        let lasting = before.min(self.level);
+        let risen = (lasting < self.level).then_some(CONFIRMED_WITHIN);
+        self.look_within = [self.growth.look_within(gauge.free()), risen].into_iter().flatten().min();
         let full_in = self.growth.full_in(gauge.free()).filter(|_| gauge.free() > 0);
         let events = if self.level == Pressure::Calm {
             self.relieved(at, gauge, now).into_iter().collect()
         } else {
-            self.pressed(at, visit, squeeze(visit, gauge, settings, full_in), remind, now)
+            self.pressed(lasting, at, visit, squeeze(visit, gauge, settings, full_in), remind, now)
         };
         let is_blocked =
             self.level > Pressure::Calm && self.told.as_ref().is_some_and(|told| told.blocked_at.is_some());
@@ -109,23 +116,37 @@ impl Watch {
         events
     }
 
-    fn pressed(&mut self, at: &Place, visit: &Visit, squeeze: Squeeze, remind: Duration, now: Duration) -> Vec<Event> {
+    /// What is to be told where the table is not calm; `lasting` is how full two looks in a row saw it.
+    fn pressed(
+        &mut self,
+        lasting: Pressure,
+        at: &Place,
+        visit: &Visit,
+        squeeze: Squeeze,
+        remind: Duration,
+        now: Duration,
+    ) -> Vec<Event> {
+        if let Some(told) = &mut self.told {
+            told.calm_since = None;
+        }
+        if lasting == Pressure::Calm {
+            return Vec::new();
+        }
         let mut events = Vec::new();
         let is_new = self.told.is_none();
         let fresh =
-            Told { since: now, highest: self.level, at: now, stuck_since: now, blocked_at: None, calm_since: None };
+            Told { since: now, highest: lasting, at: now, stuck_since: now, blocked_at: None, calm_since: None };
         let told = self.told.get_or_insert(fresh);
-        told.calm_since = None;
         let is_due = |last: Duration| now.saturating_sub(last) >= remind;
-        if is_new || self.level > told.highest || is_due(told.at) {
-            (told.at, told.highest) = (now, self.level);
-            events.push(rose(at, self.level, squeeze.clone()));
+        if is_new || lasting > told.highest || is_due(told.at) {
+            (told.at, told.highest) = (now, lasting);
+            events.push(rose(at, lasting, squeeze.clone()));
         }
         if squeeze.reapable > 0 {
             (told.stuck_since, told.blocked_at) = (now, None);
             return events;
         }
-        let is_stuck = self.level == Pressure::Full || now.saturating_sub(told.stuck_since) >= BLOCKED_AFTER;
+        let is_stuck = lasting == Pressure::Full || now.saturating_sub(told.stuck_since) >= BLOCKED_AFTER;
         if is_stuck && told.blocked_at.is_none_or(is_due) {
             told.blocked_at = Some(now);
             events.push(Event::IloBlocked { at: at.clone(), squeeze, why: reasons(visit) });

@@ -22,7 +22,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             counts: self.tally.counts().clone(),
             credentials_suspended: self.breaker.suspended().filter(|id| used.contains(id)).cloned().collect(),
             paused: self.in_force.borrow().brake(self.world.clock.now()),
-            state_writable: !self.unwritable,
+            state_writable: self.unwritable.is_none(),
             events_lost: self.teller.lost(),
             reload: self.reload,
         }

@@ -43,6 +43,7 @@ impl Tally {
             would_reap: BTreeMap::new(),
             came_back: BTreeMap::new(),
             spared: BTreeMap::new(),
+            leakers_found: 0,
             capped: zero(&caps),
             visits: BTreeMap::new(),
             exchanges: BTreeMap::new(),
@@ -56,6 +57,11 @@ impl Tally {
     /// What was counted.
     pub(super) fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// A client was found that leaves many sessions behind.
+    pub(super) fn leaker_found(&mut self) {
+        self.counts.leakers_found += 1;
     }
 
     /// A configuration came in: what its groups and rules will count stands at nought from the start, so that a first

@@ -23,6 +23,13 @@ impl Budget {
 
     /// Takes one deletion on `ilo` out of the budget, or tells the cap that forbids it.
     pub fn take(&mut self, caps: &Caps, ilo: &IloName, now: Duration) -> Result<(), Cap> {
+        self.allows(caps, ilo, now)?;
+        self.spent.push_back((now, ilo.clone()));
+        Ok(())
+    }
+
+    /// The cap that forbids a deletion on `ilo` now, if one does.
+    pub fn allows(&mut self, caps: &Caps, ilo: &IloName, now: Duration) -> Result<(), Cap> {
         while self.spent.front().is_some_and(|(at, _)| now.saturating_sub(*at) >= MINUTE) {
             self.spent.pop_front();
         }
@@ -32,7 +39,6 @@ impl Budget {
         if self.spent.iter().filter(|(_, name)| name == ilo).count() >= caps.per_ilo_minute {
             return Err(Cap::IloMinute);
         }
-        self.spent.push_back((now, ilo.clone()));
         Ok(())
     }
 }

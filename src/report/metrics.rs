@@ -113,6 +113,8 @@ impl Page {
         );
         self.pairs("visits", "Visits that ended, by outcome.", ["group", "outcome"], &counts.visits);
         self.singles("reaps_capped", "Deletions held back by a cap, at each visit again.", "cap", &counts.capped);
+        self.head("counter", "leakers_found", "Clients that left many sessions behind in a day, each once a day.");
+        self.sample("leakers_found", "_total", "", counts.leakers_found);
         self.singles(
             "exchanges",
             "Requests sent to iLOs, by the status of the answer or why there is none.",
@@ -141,6 +143,13 @@ impl Page {
         each("ilo_pressure", "How full the table is: 0 calm, 1 near its limit, 2 critical, 3 full.", |ilo| {
             ilo.pressure().map(level)
         });
+        let failing = named.iter().filter_map(|(labels, ilo)| {
+            // A word of ours, and needs no escaping.
+            Some((format!("{labels},outcome=\"{}\"", ilo.failing.as_ref()?.outcome), 1))
+        });
+        let failing: Vec<(String, u8)> = failing.collect();
+        let failing = failing.iter().map(|(labels, one)| (labels.as_str(), *one));
+        self.gauge("ilo_failing", "1 while visits fail, with the outcome of the last one.", failing);
         let of = |value: fn(&Fill) -> usize| seen().map(move |(labels, table)| (labels, value(table)));
         self.gauge(
             "ilo_session_limit",

@@ -7,10 +7,10 @@ use tokio::time::Instant;
 
 use super::{Armed, Fate, MayEnd, Stay, Visit, VisitError, Visitor};
 use crate::event::Gone;
-use crate::policy::{Cap, Doomed, HeldBack, Plan};
+use crate::policy::{Budget, Cap, Doomed, HeldBack, Plan};
 use crate::redfish::{Ended, Flashing, Transport};
 use crate::session::{Observation, Session};
-use crate::settings::Mode;
+use crate::settings::{Caps, IloName, Mode};
 use crate::state::{Held, Record, RecordId, Settled, State};
 use crate::time::Timestamp;
 
@@ -45,6 +45,11 @@ enum Next {
     Unrecorded,
 }
 
+/// Those who stay because of a cap.
+fn held_back_by(cap: Cap, doomed: &[Doomed]) -> impl Iterator<Item = HeldBack> {
+    doomed.iter().map(move |one| HeldBack { case: one.case().clone(), cap })
+}
+
 impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// Carries the plan out, where that is what is in force.
     pub(super) async fn reap(&mut self, seen: Observation, plan: Plan) -> Visit {
@@ -69,6 +74,11 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let doomed = visit.plan.doomed().to_vec();
         let mut asked: Option<Instant> = None;
         for (number, one) in doomed.iter().enumerate() {
+            // Where a minute has had its share, nobody is asked, and nothing is written down as if it were to go.
+            if let Err(cap) = self.may_spend(Budget::allows) {
+                visit.held_back.splice(0..0, held_back_by(cap, &doomed[number..]));
+                return;
+            }
             // Deletions may be slow, and firmware may come in between.
             if asked.is_none_or(|asked| asked.elapsed() > FLASHING_TELLS) {
                 asked = Some(Instant::now());
@@ -93,8 +103,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
                     return;
                 }
                 Next::Capped(cap) => {
-                    let rest = doomed[number..].iter().map(|one| HeldBack { case: one.case().clone(), cap });
-                    visit.held_back.splice(0..0, rest);
+                    visit.held_back.splice(0..0, held_back_by(cap, &doomed[number..]));
                     self.notes.held_back.insert(one.case().session.id.clone());
                     return;
                 }
@@ -161,14 +170,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         if slept || looked.at.elapsed() + SWIFT_CONNECT > LOOK_TO_DELETE {
             return Next::GoOn(Fate::Spared(Stay::TooLate));
         }
-        // The in-force caps of this moment; taken last, so that what is spared costs nothing.
-        let caps = self.world.in_force.borrow().settings.caps.clone();
-        let now = self.world.started.elapsed();
-        let taken = {
-            let mut budget = self.world.budget.lock().unwrap_or_else(PoisonError::into_inner);
-            budget.take(&caps, &self.target.name, now)
-        };
-        if let Err(cap) = taken {
+        // Taken last, so that what is spared costs nothing.
+        if let Err(cap) = self.may_spend(Budget::take) {
             return Next::Capped(cap);
         }
         match self.ilo.swift(SWIFT_CONNECT).end(&held.token, &planned.id).await {
@@ -201,6 +204,16 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
                 Next::Stop(Fate::Refused(401, None), Some(error))
             }
         }
+    }
+
+    /// Asks for a deletion here by the caps that are in force at this moment.
+    fn may_spend(
+        &self,
+        ask: impl FnOnce(&mut Budget, &Caps, &IloName, Duration) -> Result<(), Cap>,
+    ) -> Result<(), Cap> {
+        let caps = self.world.in_force.borrow().settings.caps.clone();
+        let mut budget = self.world.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        ask(&mut budget, &caps, &self.target.name, self.world.started.elapsed())
     }
 
     async fn settle(&mut self, record: RecordId, next: &Next) {

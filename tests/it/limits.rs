@@ -1,10 +1,13 @@
 //! Passwords, sick iLOs, and not doing everything at once.
 
+use std::time::Duration;
+
 use ilo_reaper::event::{Cause, Event};
 use ilo_reaper::fleet::Command;
+use ilo_reaper::settings::IloName;
 use ilo_sim::{Fault, FaultKind, Matcher};
 
-use crate::harness::{World, credential, story};
+use crate::harness::{OURS, World, credential, other_credential, story};
 
 fn fleet_of(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("r{number:04}")).collect()
@@ -63,7 +66,7 @@ fn held_sessions_go_on_while_a_password_is_suspended() {
         for name in ["r1", "r2", "r3"] {
             let now = world.sky.now();
             let mut ilo = world.sky.ilo(name);
-            ilo.set_password(crate::harness::OURS, "changed");
+            ilo.set_password(OURS, "changed");
             ilo.reboot(now);
         }
         let leaked = world.leaked("r4", "svc-backup", 0);
@@ -83,7 +86,7 @@ fn an_ilo_whose_root_asks_for_a_login_is_out_of_reach() {
             if request.uri().path() == "/redfish/v1/" {
                 *answer.status_mut() = http::StatusCode::UNAUTHORIZED;
             }
-            std::time::Duration::ZERO
+            Duration::ZERO
         });
         let running = world.start();
         world.pass(900).await;
@@ -110,13 +113,47 @@ fn a_password_that_is_changed_on_many_after_a_restart_is_tried_three_times() {
         for name in &names[1..] {
             let now = world.sky.now();
             let mut ilo = world.sky.ilo(name);
-            ilo.set_password(crate::harness::OURS, "changed");
+            ilo.set_password(OURS, "changed");
             ilo.reboot(now);
         }
         world.pass(500).await;
         let tries: usize = names[1..].iter().map(|name| world.login_requests(name) - 1).sum();
         assert_eq!(tries, 3, "{}", world.story());
         assert_eq!(world.heard("credential.suspended").len(), 1);
+        world.stop(running).await;
+    });
+}
+
+/// What lasts is told again each hour, so that alerts which follow the log last as long: a network that is down, a password
+/// that is rejected, a disk that is full.
+#[test]
+fn trouble_that_lasts_is_told_again_each_hour() {
+    story(|| async {
+        let mut world = World::of(&["r1", "r2", "r3", "r4"]);
+        world.targets(|target| {
+            if target.name != IloName::new("r4") {
+                target.credential = other_credential("wrong", OURS, "wrong");
+            }
+        });
+        world.settings.poll.exchange_timeout = Duration::from_secs(5);
+        let running = world.start();
+        world.pass(300).await;
+        assert_eq!(world.heard("credential.suspended").len(), 1, "{}", world.story());
+        world.state.fail(true);
+        world.sky.ilo("r4").set_clock_offset(600);
+        world.pass(6 * 3600 - 600).await;
+        assert_eq!(world.heard("credential.suspended").len(), 6, "{}", world.story());
+        assert_eq!(world.heard("state.unwritable").len(), 6, "{}", world.story());
+        world.state.fail(false);
+        world.network_is_down(true);
+        world.pass(6 * 3600).await;
+        assert_eq!(world.heard("state.unwritable").len(), 6, "{}", world.story());
+        let is_r4 = |event: &&Event| event.place().is_some_and(|at| at.ilo == IloName::new("r4"));
+        let unreachable = world.heard("ilo.unreachable").iter().filter(is_r4).count();
+        assert_eq!(unreachable, 6, "at the first visit after an hour: {}", world.story());
+        world.network_is_down(false);
+        world.pass(1200).await;
+        assert_eq!(world.heard("ilo.reachable").iter().filter(is_r4).count(), 1, "{}", world.story());
         world.stop(running).await;
     });
 }
@@ -154,7 +191,7 @@ fn an_ilo_that_never_shows_its_whole_table_is_told() {
                 told["Members@odata.nextLink"] = "/redfish/v1/SessionService/Sessions?$skip=50".into();
                 *answer.body_mut() = told.to_string().into();
             }
-            std::time::Duration::ZERO
+            Duration::ZERO
         });
         let running = world.start();
         world.pass(110).await;
@@ -332,11 +369,7 @@ fn a_visit_that_breaks_is_told_and_its_ilo_left_alone() {
         let broken = std::sync::Arc::new(std::sync::Mutex::new(None));
         let victim = std::sync::Arc::clone(&broken);
         let mut first = true;
-        world.after(
-            move |_, _| {
-                if std::mem::take(&mut first) { crate::harness::BREAKS } else { std::time::Duration::default() }
-            },
-        );
+        world.after(move |_, _| if std::mem::take(&mut first) { crate::harness::BREAKS } else { Duration::default() });
         world.before(move |_, ilo, _| {
             victim.lock().unwrap().get_or_insert_with(|| ilo.spec().name.clone());
         });
@@ -361,7 +394,7 @@ fn no_visit_ends_more_than_a_share_of_what_it_saw() {
             let mut world = World::of(&["r1"]);
             world.policy(|policy| {
                 let idle = |asked: &mut ilo_reaper::settings::Conditions| {
-                    asked.idle = Some(std::time::Duration::from_secs(600));
+                    asked.idle = Some(Duration::from_secs(600));
                 };
                 policy.reap = vec![crate::harness::rule("idle", idle)];
             });
@@ -382,9 +415,7 @@ fn one_ilo_tries_a_password_before_all_others() {
         let names = fleet_of(50);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let world = World::of(&names);
-        world.after(|request, _| {
-            std::time::Duration::from_secs(if request.method() == http::Method::POST { 8 } else { 0 })
-        });
+        world.after(|request, _| Duration::from_secs(if request.method() == http::Method::POST { 8 } else { 0 }));
         let running = world.start();
         let tries = |world: &World| names.iter().map(|name| world.login_requests(name)).sum::<usize>();
         while tries(&world) == 0 {

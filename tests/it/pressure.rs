@@ -27,6 +27,44 @@ async fn keep_in_use(world: &World, sessions: &[SessionId], minutes: u64) {
     }
 }
 
+/// A burst of logins that is over at the next look is no news, whatever level it reached; one that stays is told within
+/// seconds, and worse is told when it stays too.
+#[test]
+fn what_only_one_look_saw_wakes_nobody() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        world.settings.pressure.limit = Some(10);
+        let running = world.start();
+        world.pass(120).await;
+        let pressures = |world: &World| {
+            let names = ["ilo.near_limit", "ilo.critical", "ilo.full", "ilo.blocked", "ilo.relieved"];
+            names.map(|name| world.heard(name).len())
+        };
+        let fill = |world: &World, count: usize| -> Vec<SessionId> {
+            (0..count).map(|_| world.leaked("r1", "svc-backup", 0)).collect()
+        };
+        for count in [7, 8, 9] {
+            let burst = fill(&world, count);
+            let polls = world.log("r1").len();
+            while world.log("r1").len() == polls {
+                world.pass(1).await;
+            }
+            for id in &burst {
+                world.sky.ilo("r1").end(id);
+            }
+            world.pass(600).await;
+            assert_eq!(pressures(&world), [0; 5], "{count}: {}", world.story());
+        }
+        fill(&world, 6);
+        world.pass(60 + 16).await;
+        assert_eq!(pressures(&world), [1, 0, 0, 0, 0], "{}", world.story());
+        fill(&world, 3);
+        world.pass(60 + 16).await;
+        assert_eq!(pressures(&world), [1, 0, 1, 1, 0], "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
 #[test]
 fn a_table_filled_by_one_script_names_it_once_then_reminds_and_is_relieved() {
     story(|| async {

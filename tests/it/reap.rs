@@ -124,7 +124,8 @@ fn what_observing_would_end_is_what_enforcing_ends_whatever_the_table() {
                 for (owner, ago_s) in &sessions {
                     world.leaked("r1", ["svc-backup", "alice", OURS][*owner], *ago_s);
                 }
-                world.run(60).await;
+                // A table that fills is looked at again after 15 s.
+                world.run(20).await;
                 let event = if mode == Mode::Observe { "session.would_reap" } else { "session.reaped" };
                 let mut all = cases.take();
                 all.push(world.heard(event).iter().map(case_of).collect::<Vec<_>>());
@@ -234,7 +235,8 @@ fn caps_hold_deletions_back_and_that_is_told_once_and_recorded() {
             world.leaked("r1", "svc-backup", 2000 + number);
         }
         let running = world.start();
-        world.pass(60).await;
+        // A table that fills is looked at again after 15 s.
+        world.pass(20).await;
         assert_eq!(world.heard("session.reaped").len(), 3, "one visit: {}", world.story());
         let capped = world.heard("reap.capped");
         assert!(

@@ -1,5 +1,5 @@
 use super::super::{TOP, built_in_policy, entries, fleet, rules, sections, trust};
-use super::Desk;
+use super::{Credentials, Desk};
 use crate::settings::{Caps, Mode, OnStop, Poll, PressureSettings, Report, Trust};
 
 const EXAMPLE: &str = include_str!("../../../config/ilo-reaper.yaml");
@@ -11,7 +11,7 @@ fn desk(yaml: &str) -> Desk {
     desk.write("secrets/rack-1", 0o600, "hunter2\n");
     desk.write("rack-2", 0o600, "hunter2\n");
     desk.write("rack-1.hosts", 0o644, "ilo-from-file.example.net\n");
-    desk.surroundings.credentials_directory = Some(desk.path(""));
+    desk.surroundings.credentials = Credentials::In(desk.path(""));
     desk
 }
 

@@ -22,7 +22,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 
-use super::{Loaded, Mistake, Surroundings, load};
+use super::{Credentials, Loaded, Mistake, Surroundings, load};
 
 /// A directory with a configuration in it.
 struct Desk {
@@ -35,7 +35,7 @@ impl Desk {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let metadata = fs::metadata(dir.path()).expect("its owner");
-        let surroundings = Surroundings { credentials_directory: None, uid: metadata.uid(), gid: metadata.gid() };
+        let surroundings = Surroundings { credentials: Credentials::Missing, uid: metadata.uid(), gid: metadata.gid() };
         let desk = Self { dir, surroundings };
         desk.write("password", 0o600, "hunter2\n");
         desk

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use expect_test::expect;
 
-use super::{Desk, FLEET};
+use super::{Credentials, Desk, FLEET};
 
 #[test]
 fn a_password_loses_one_line_end_and_is_shared() {
@@ -148,8 +148,8 @@ fn where_a_password_may_be() {
         (
             "password_credential: lab",
             expect![[r#"
-            ilo-reaper.yaml:5:26: fleet.lab.password_credential: no credential `lab`: the service manager gave us none; `LoadCredential=lab:FILE` in the unit must name it
-        "#]],
+                ilo-reaper.yaml:5:26: fleet.lab.password_credential: no credential `lab`: the service manager gave us none; `LoadCredential=lab:FILE` in the unit must name it, and only the service has it: by hand, `systemd-run --pipe --property=LoadCredential=lab:FILE ilo-reaper …`
+            "#]],
         ),
         (
             "{ password_credential: lab",
@@ -173,7 +173,16 @@ fn a_credential_comes_from_the_service_manager() {
     let mut desk = Desk::new();
     desk.config("ilo-reaper.yaml", &FLEET.replace("password_file: DIR/password", "password_credential: lab"));
     desk.write("credentials/other", 0o400, "hunter2");
-    desk.surroundings.credentials_directory = Some(desk.path("credentials"));
+    expect![[r#"
+        ilo-reaper.yaml:5:26: fleet.lab.password_credential: no credential `lab`: the service manager gave us none; `LoadCredential=lab:FILE` in the unit must name it, and only the service has it: by hand, `systemd-run --pipe --property=LoadCredential=lab:FILE ilo-reaper …`
+    "#]].assert_eq(&desk.said());
+    desk.surroundings = desk.surroundings.clone().without_logins();
+    expect![[r#"
+        ilo-1.example.net at ilo-1.example.net: lab, default, observe, svc (credential lab)
+    "#]]
+    .assert_eq(&desk.said());
+    desk.surroundings.credentials = Credentials::In(desk.path("credentials"));
+    desk.surroundings = desk.surroundings.clone().without_logins();
     expect![[r#"
         ilo-reaper.yaml:5:26: fleet.lab.password_credential: credential `lab` does not exist; `LoadCredential=lab:FILE` in the unit must name it
     "#]].assert_eq(&desk.said());

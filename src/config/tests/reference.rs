@@ -6,7 +6,7 @@ use expect_test::expect_file;
 
 use super::super::reference::{ABOUT, Key, SECTIONS, Section, Unset};
 use super::super::{Loaded, TOP, built_in_policy, entries, fleet, rules, sections, trust};
-use super::Desk;
+use super::{Credentials, Desk};
 
 const FLEET: &str = "
 fleet:
@@ -28,7 +28,7 @@ fn desk() -> Desk {
     desk.write("rack-1", 0o600, "hunter2\n");
     desk.write("rack-1.hosts", 0o644, "ilo-from-file.example.net\n");
     desk.write("site-ca.pem", 0o644, include_bytes!("authorities.pem"));
-    desk.surroundings.credentials_directory = Some(desk.path(""));
+    desk.surroundings.credentials = Credentials::In(desk.path(""));
     desk
 }
 
