@@ -27,6 +27,10 @@ use crate::visit::InForce;
 /// What nothing is deleted for after the state was found unreadable.
 const STATE_LOST: &str = "the state was unreadable and set aside; `ilo-reaper resume` lets deletions begin again";
 
+/// How long a service waits for a state that a command has in use, and how often it looks.
+const IN_USE_WAIT: Duration = Duration::from_secs(40);
+const IN_USE_AGAIN: Duration = Duration::from_millis(250);
+
 /// Rounds of visits that people ask for, at once.
 const ROUNDS_MAX: usize = 4;
 /// How long names that are being looked up may hold the end up.
@@ -102,6 +106,23 @@ pub fn load(places: &Places) -> Result<Loaded, StartError> {
 /// Opens the state, which is ours alone from here on.
 pub fn open(places: &Places) -> Result<Opened, StartError> {
     Sqlite::open(&places.state, host_now()).map_err(StartError::State)
+}
+
+/// The same for a service: a command that a person runs meanwhile ends soon.
+#[expect(clippy::disallowed_methods, reason = "nothing runs yet that could wait with us")]
+pub fn await_state(places: &Places, told: impl FnOnce()) -> Result<Opened, StartError> {
+    let (mut told, until) = (Some(told), std::time::Instant::now() + IN_USE_WAIT);
+    loop {
+        match open(places) {
+            Err(StartError::State(OpenError::InUse(_))) if std::time::Instant::now() < until => {
+                if let Some(told) = told.take() {
+                    told();
+                }
+                std::thread::sleep(IN_USE_AGAIN);
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// A runtime of one thread: the loop's.

@@ -208,7 +208,7 @@ fn without_logins(places: Places) -> Places {
 
 fn run_daemon(places: &Places) -> Result<(), Failure> {
     let loaded = daemon::load(places)?;
-    let opened = daemon::open(places)?;
+    let opened = daemon::await_state(places, || complain("another ilo-reaper has the state; waiting until it ends"))?;
     let journal = Arc::new(Journal::start(sink(loaded.settings.report.log)?, HostClock::real(), QUEUE_MAX)?);
     let teller: Teller = journal.clone();
     let ended = daemon::run(places, loaded, opened, &teller);
@@ -232,6 +232,15 @@ fn sink(log: LogFormat) -> Result<Box<dyn Sink>, Failure> {
             Ok(Box::new(journald))
         }
     }
+}
+
+/// The journal for a command that does the daemon's work without one; `None` where nobody listens.
+fn journal_beside() -> Result<Option<Arc<Journal>>, Failure> {
+    let journald = Journald::new(PathBuf::from(Journald::PATH))?;
+    if !journald.is_heard() {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(Journal::start(Box::new(journald), HostClock::real(), QUEUE_MAX)?)))
 }
 
 /// Whether our standard error goes to journald. That the variable is set is not enough: a shell that a service started

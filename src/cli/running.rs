@@ -1,15 +1,17 @@
 //! What is asked of the daemon that runs: `reload`, `status`, `pause`, `resume`, `protect`.
 
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::args::{Pause, Protect, Protections};
-use super::{Failure, complain, say};
+use super::{Failure, complain, journal_beside, say, say_goodbye};
 use crate::control::{self, Failed, Whom, path};
 use crate::daemon::{self, Places};
+use crate::event::{Event, Tell};
 use crate::report::table;
-use crate::settings::Orders;
+use crate::settings::{Order, Orders};
 use crate::state::State;
 
 /// The daemon of these places.
@@ -90,15 +92,27 @@ pub(super) fn resume(places: &Places) -> Result<(), Failure> {
                 )));
             }
             let was_held = opened.observing || opened.orders.pause.is_some();
-            let orders = Orders { pause: None, ..opened.orders };
+            let orders = Orders { pause: None, ..opened.orders.clone() };
             daemon::runtime()?
                 .block_on(opened.state.resume(&orders))
                 .map_err(|why| Failure::Plain(format!("cannot write the state: {why}")))?;
+            if let Some(journal) = journal_beside()?.filter(|_| was_held) {
+                journal.tell(resumed(opened.orders.pause)?);
+                say_goodbye(journal);
+            }
             was_held
         }
         Err(failure) => return Err(failure),
     };
     say(if was_held { "deletions may begin again where the mode is enforce" } else { "nothing was held back" })
+}
+
+/// As the daemon tells it.
+fn resumed(pause: Option<Order>) -> Result<Event, Failure> {
+    let by = format!("uid {}", std::fs::metadata("/proc/self")?.uid());
+    let lost = || String::from("the state was lost");
+    let (until, reason) = pause.map_or_else(|| (None, lost()), |pause| (pause.until, pause.reason));
+    Ok(Event::DaemonResumed { by, until, reason })
 }
 
 pub(super) fn protect(places: &Places, protect: &Protect) -> Result<(), Failure> {

@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use super::args::{List, Sweep};
-use super::{Failure, complain, running, say};
+use super::{Failure, complain, journal_beside, running, say, say_goodbye};
 use crate::config;
 use crate::control::{self, Failed, path};
 use crate::daemon::{self, Places, StartError};
 use crate::event::{Event, Priority, Tell};
 use crate::fleet::{Asked, Command, Turns};
-use crate::report::{sentence, table, visits_json};
+use crate::report::{Journal, sentence, table, visits_json};
 use crate::signals;
 use crate::visit::MayEnd;
 
@@ -63,9 +63,10 @@ fn alone(places: &Places, asked: &[String], may_end: MayEnd) -> Result<Value, Fa
     let listening = signals::listen()?;
     let opened = daemon::open(places)?;
     let (targets, count) = (settings.targets.clone(), ilos.len());
+    let journal = if may_end == MayEnd::No { None } else { journal_beside()? };
+    let complaints = Arc::new(Complaints(journal.clone()));
     let (round, thread) = daemon::runtime()?.block_on(async {
-        let (fleet, thread) =
-            daemon::fleet(places, Arc::new(settings), opened, Arc::new(Complaints), Turns::Asked, None);
+        let (fleet, thread) = daemon::fleet(places, Arc::new(settings), opened, complaints, Turns::Asked, None);
         let ((commands, receiver), (answer, seen)) = (mpsc::channel(2), oneshot::channel());
         let running = tokio::spawn(fleet.run(receiver));
         let told = async {
@@ -85,13 +86,16 @@ fn alone(places: &Places, asked: &[String], may_end: MayEnd) -> Result<Value, Fa
         (running.await.map(|()| round), thread)
     });
     thread.wait();
+    if let Some(journal) = journal {
+        say_goodbye(journal);
+    }
     let broken = |why: &dyn std::fmt::Display| Failure::Start(StartError::Bug(why.to_string()));
     let round = round.map_err(|why| broken(&why))?.map_err(|why| broken(&why))?;
     Ok(visits_json(&round, &targets, count))
 }
 
-/// What a person at the terminal must know beside the table.
-struct Complaints;
+/// What a person at the terminal must know beside the table. The journal has all of it, as from the daemon.
+struct Complaints(Option<Arc<Journal>>);
 
 impl Tell for Complaints {
     fn tell(&self, event: Event) {
@@ -99,6 +103,9 @@ impl Tell for Complaints {
         let is_paused = matches!(event, Event::DaemonPaused { .. });
         if is_paused || event.priority() <= Priority::Warning && !in_table {
             complain(sentence(&event));
+        }
+        if let Some(journal) = &self.0 {
+            journal.tell(event);
         }
     }
 }

@@ -103,7 +103,10 @@ impl Reloader<'_> {
             removed: change.removed.len(),
             changed: change.altered.len(),
             bolder: change.bolder,
-            warnings: warnings.iter().map(ToString::to_string).chain(of_the_start(&credentials)).collect(),
+            warnings: (warnings.iter().map(ToString::to_string))
+                .chain(of_the_start(&credentials))
+                .chain(log_of_the_start(old, &settings))
+                .collect(),
         };
         let settings = Arc::new(settings);
         self.commands.send(Command::Replace(Arc::clone(&settings))).await.ok()?;
@@ -136,6 +139,12 @@ fn of_the_start(credentials: &std::collections::BTreeSet<String>) -> Option<Stri
             names.join(", ")
         )
     })
+}
+
+/// Where the log goes is decided at the start.
+fn log_of_the_start(old: &Settings, new: &Settings) -> Option<String> {
+    let is_other = old.report.log != new.report.log;
+    is_other.then(|| String::from("`report: { log: … }` takes effect when the service is started again"))
 }
 
 fn tell_mistake(mistake: Mistake, teller: &Teller) {

@@ -134,7 +134,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
             Some(left) if !left.is_zero() => Some(now + left),
             _ if self.desk.current.is_some() => None,
             _ => {
-                let step = expired(&self.orders(), host_now);
+                let is_observing = self.in_force.borrow().observing.is_some();
+                let step = expired(&self.orders(), host_now, is_observing);
                 self.begin(step);
                 None
             }
@@ -246,13 +247,14 @@ fn step(before: &Orders, wish: Wish, lost: Option<String>) -> Result<(Step, Gran
 }
 
 /// What is over goes: it was of no effect any more. Where that can't be written, the next start finds it over again.
-fn expired(before: &Orders, host_now: Timestamp) -> Step {
+/// Where something else holds all deletions back, nothing is resumed.
+fn expired(before: &Orders, host_now: Timestamp, is_observing: bool) -> Step {
     let over = |order: &Order| order.is_over(host_now);
     let resumed = |pause: &Order| {
         let (by, until, reason) = (String::from(BY_TIME), pause.until, pause.reason.clone());
         Event::DaemonResumed { by, until, reason }
     };
-    let pause = before.pause.iter().filter(|pause| over(pause)).map(resumed);
+    let pause = before.pause.iter().filter(|pause| over(pause) && !is_observing).map(resumed);
     let shields = before.shields.iter().filter(|shield| over(&shield.order));
     let events = pause.chain(shields.map(|shield| unprotected(shield, BY_TIME))).collect();
     let after = Orders {

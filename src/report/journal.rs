@@ -19,8 +19,6 @@ pub const QUEUE_MAX: usize = 4096;
 pub struct Journal {
     queue: Mutex<Queue>,
     lost: Arc<AtomicU64>,
-    /// Those that were told as lost already.
-    lost_before: Arc<AtomicU64>,
     now: HostClock,
 }
 
@@ -40,17 +38,10 @@ impl Journal {
     /// Starts the thread that writes to `sink`. At most `queue_max` events wait.
     pub fn start(sink: Box<dyn Sink>, now: HostClock, queue_max: usize) -> io::Result<Self> {
         let (sender, receiver) = sync_channel(queue_max);
-        let (lost, lost_before) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        let scribe = Scribe {
-            sink,
-            now: now.clone(),
-            lost: Arc::clone(&lost),
-            lost_before: Arc::clone(&lost_before),
-            since_lost: 0,
-            queue_max,
-        };
+        let lost = Arc::new(AtomicU64::new(0));
+        let scribe = Scribe { sink, now: now.clone(), lost: Arc::clone(&lost), told_lost: 0, since_lost: 0, queue_max };
         let thread = Builder::new().name(String::from("journal")).spawn(move || scribe.write_all_of(&receiver))?;
-        Ok(Self { queue: Mutex::new(Queue::Open(sender, thread)), lost, lost_before, now })
+        Ok(Self { queue: Mutex::new(Queue::Open(sender, thread)), lost, now })
     }
 
     /// Writes what waits and ends. It takes as long as the sink does: who has a deadline, calls it from a
@@ -79,7 +70,7 @@ impl Tell for Journal {
     }
 
     fn lost(&self) -> u64 {
-        self.lost_before.load(Ordering::Relaxed) + self.lost.load(Ordering::Relaxed)
+        self.lost.load(Ordering::Relaxed)
     }
 }
 
@@ -87,8 +78,10 @@ impl Tell for Journal {
 struct Scribe {
     sink: Box<dyn Sink>,
     now: HostClock,
+    /// All that were lost; it only grows.
     lost: Arc<AtomicU64>,
-    lost_before: Arc<AtomicU64>,
+    /// Those of them that were told.
+    told_lost: u64,
     /// Events since the last time that losses were told.
     since_lost: usize,
     queue_max: usize,
@@ -118,14 +111,13 @@ impl Scribe {
         self.tell_lost();
     }
 
-    /// Tells how many events were lost, if the sink works; else they stay counted.
+    /// Tells how many events were lost, if the sink works; else it is told later.
     fn tell_lost(&mut self) {
         self.since_lost = 0;
-        let count = self.lost.swap(0, Ordering::Relaxed);
-        if count == 0 {
-            return;
+        let lost = self.lost.load(Ordering::Relaxed);
+        let count = lost - self.told_lost;
+        if count > 0 && self.sink.put(&Event::EventsLost { count }, self.now.now()).is_ok() {
+            self.told_lost = lost;
         }
-        let told = self.sink.put(&Event::EventsLost { count }, self.now.now()).is_ok();
-        if told { &self.lost_before } else { &self.lost }.fetch_add(count, Ordering::Relaxed);
     }
 }

@@ -74,7 +74,7 @@ fn what_visits_did_is_counted_by_group_rule_and_outcome() {
             (r#"ilo_reaper_ilo_up{ilo="r1",group="rack-1"}"#, "1"),
             (r#"ilo_reaper_ilo_up{ilo="r3",group="broken"}"#, "0"),
             (r#"ilo_reaper_ilo_failing{ilo="r3",group="broken",outcome="denied"}"#, "1"),
-            (r#"ilo_reaper_leakers_found_total"#, "0"),
+            ("ilo_reaper_leakers_found_total", "0"),
             (r#"ilo_reaper_ilo_sessions{ilo="r1",group="rack-1",kind="rest"}"#, "1"),
             (r#"ilo_reaper_ilo_sessions{ilo="r1",group="rack-1",kind="web"}"#, "1"),
             (r#"ilo_reaper_ilo_sessions{ilo="r2",group="watched",kind="rest"}"#, "4"),

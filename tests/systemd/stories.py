@@ -86,9 +86,54 @@ def a_credential_that_is_missing_keeps_it_from_starting(machine):
     expect_equal(machine.shows("ExecMainStatus"), "243", "exit code, which is systemd's for credentials")
     expect_equal(machine.events("daemon.ready"), [], "events of a service that did not start")
     machine.write("/etc/credstore/ilo-reaper.rack-1", PASSWORD, "600")
+    # What needs no password works without the service's credentials too.
+    machine.run("rm", "/etc/ilo-reaper/known_ilos")
+    machine.run("ilo-reaper", "trust", "--write")
+    checked = machine.try_to("ilo-reaper", "check")
+    expect_equal(checked.returncode, 0, "the exit code of `check`")
+    expect("only the service has the credential `rack-1`" in checked.stderr, f"`check` says: {checked.stderr}")
     machine.start()
     machine.run("systemctl", "stop", SERVICE)
-    return "243 without it, and with it a login"
+    asked = machine.try_to("ilo-reaper", "list")
+    expect("systemd-run --pipe --property=LoadCredential=rack-1:FILE" in asked.stderr, f"`list` says: {asked.stderr}")
+    given = "--property=LoadCredential=rack-1:/etc/credstore/ilo-reaper.rack-1"
+    listed = machine.run("systemd-run", "--quiet", "--wait", "--pipe", given, "ilo-reaper", "list")
+    expect("svc-ilo-reaper" in listed, f"`list` with the credential says: {listed}")
+    return "243 without it, and with it a login; check and trust need none"
+
+
+# --- Commands without the daemon ---
+
+
+def what_people_do_without_the_service_is_in_the_journal(machine):
+    service(machine, "r1")
+    machine.start()
+    machine.run("systemctl", "stop", SERVICE)
+    leaked = machine.leak("r1")
+    # A state of somebody else's making is lost, and nothing is ended until a person says so.
+    machine.write(f"{STATE}/state.db", "no database")
+    machine.run("ilo-reaper", "list")
+    expect(leaked not in machine.ended("r1"), "a list ended a session")
+    said = machine.run("ilo-reaper", "resume")
+    expect("deletions may begin again" in said, f"`resume` says: {said}")
+    resumed = machine.journal("ILO_REAPER_EVENT=daemon.resumed")
+    expect_equal([entry["ILO_REAPER_BY"] for entry in resumed], ["uid 0"], "who resumed, by the journal")
+    wait_for("the end of a leaked session", lambda: machine.run("ilo-reaper", "sweep") and leaked in machine.ended("r1"))
+    reaped = wait_for("its event", lambda: machine.journal("ILO_REAPER_EVENT=session.reaped"))
+    expect_equal([entry["ILO_REAPER_SESSION"] for entry in reaped], [leaked], "sessions that were ended, by the journal")
+    return "who resumed, and which session a sweep ended"
+
+
+def a_start_waits_for_a_command_that_has_the_state(machine):
+    service(machine, "r1")
+    machine.start()
+    machine.run("systemctl", "stop", SERVICE)
+    machine.run("systemd-run", "--quiet", "--unit=command", "flock", f"{STATE}/lock", "sleep", "3")
+    wait_for("the lock", lambda: machine.try_to("flock", "--nonblock", f"{STATE}/lock", "true").returncode != 0)
+    machine.start()
+    expect_equal(machine.shows("NRestarts"), "0", "restarts")
+    machine.run("systemctl", "stop", SERVICE)
+    return "started once, when the command had ended"
 
 
 # --- Readiness, reload, watchdog ---
@@ -320,6 +365,8 @@ STORIES = [
     a_bad_configuration_starts_no_storm,
     a_service_that_dies_again_and_again_is_left_dead,
     a_credential_that_is_missing_keeps_it_from_starting,
+    what_people_do_without_the_service_is_in_the_journal,
+    a_start_waits_for_a_command_that_has_the_state,
     the_journal_has_fields_and_explains_them,
     a_journald_that_is_stopped_stops_nothing,
     a_journald_that_hangs_stops_nothing,
