@@ -27,8 +27,9 @@ pub(super) struct Passwords {
     groups: BTreeMap<usize, Group>,
     /// Which group and name in the configuration each login under way is of.
     trying: BTreeMap<usize, (usize, usize)>,
-    /// Groups whose password was another one for a while. Whether it was tried meanwhile, nobody tells.
-    changed: BTreeSet<usize>,
+    /// Groups whose password was another one for a while, and since when it is this one. Whether it was tried meanwhile,
+    /// nobody tells.
+    changed: BTreeMap<usize, Moment>,
 }
 
 /// One password, in one group.
@@ -48,7 +49,7 @@ struct Group {
 
 impl Passwords {
     /// Another password is another beginning.
-    pub(super) fn changed(&mut self, before: &ConfigScript, after: &ConfigScript) {
+    pub(super) fn changed(&mut self, now: Moment, before: &ConfigScript, after: &ConfigScript) {
         for number in 0..before.groups.len().max(after.groups.len()) {
             let password =
                 |config: &ConfigScript| config.groups.get(number).map(|group| (group.password, group.account));
@@ -56,7 +57,7 @@ impl Passwords {
                 self.groups.remove(&number);
                 // What becomes of a login under way says nothing about the new one.
                 self.trying.retain(|_, (group, _)| *group != number);
-                self.changed.insert(number);
+                self.changed.insert(number, now);
             }
         }
     }
@@ -87,7 +88,11 @@ impl Oracle {
         if let Some(what) = self.passwords.objection(now, group, name).filter(|_| is_settled) {
             self.breaks("I9", format!("a login to ilo-{number:02}: {what}"));
         }
-        self.passwords.trying.insert(number, (group, name));
+        // A visit that began before still tries the password of before: that says nothing about this one.
+        let visit = Duration::from_secs(self.now_in_force().config.visit_s);
+        if self.passwords.changed.get(&group).is_none_or(|at| now.since(*at) > visit) {
+            self.passwords.trying.insert(number, (group, name));
+        }
     }
 
     /// A login made a session.
@@ -211,7 +216,8 @@ impl Passwords {
     }
 
     fn is_tried_elsewhere(&self, number: usize, ilo: usize) -> bool {
-        !self.changed.contains(&number) && self.trying.values().any(|(group, name)| *name != ilo && *group == number)
+        !self.changed.contains_key(&number)
+            && self.trying.values().any(|(group, name)| *name != ilo && *group == number)
     }
 
     fn accepted(&mut self, now: Moment, number: usize, ilo: usize) {

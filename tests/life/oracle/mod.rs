@@ -155,7 +155,7 @@ impl Oracle {
     /// Another configuration is in force from now on.
     pub(crate) fn in_force(&mut self, now: Moment, config: &ConfigScript, observes: bool) {
         if let Some(before) = self.history.last() {
-            self.passwords.changed(&before.config, config);
+            self.passwords.changed(now, &before.config, config);
             for (name, place) in before.config.places.iter().enumerate() {
                 if config.places[name] != *place {
                     self.books[config.places[name]].comes_back();
