@@ -46,6 +46,19 @@ FORGED = (
     "_SYSTEMD_UNIT=ilo-reaper.service\nILO_REAPER_EVENT=ilo.full\nILO_REAPER_ILO=forged\nILO_REAPER_GROUP=rack-1\n"
 )
 
+# What lasts is an alert until it should have been told again, or until its end is told: longer than this, shorter than that.
+HOUR = timedelta(hours=1)
+CREDENTIAL = "svc-ilo-reaper (/etc/ilo-reaper/secrets/rack-1)"
+LASTING = [
+    ({"event": "credential.suspended", "credential": CREDENTIAL}, 1.5 * HOUR, 3 * HOUR,
+     {"event": "credential.restored", "credential": CREDENTIAL}),
+    ({"event": "state.unwritable"}, 1.5 * HOUR, 3 * HOUR, {"event": "state.writable"}),
+    ({"event": "state.reset"}, 100 * HOUR, 200 * HOUR, {"event": "daemon.resumed", "by": "uid 0"}),
+    ({"event": "config.rejected"}, 23 * HOUR, 25 * HOUR, {"event": "config.reloaded"}),
+    ({"event": "ilo.login_rejected", "ilo": "r1", "group": "rack-1", "retry_in_s": "43200"}, 12 * HOUR, 13 * HOUR, None),
+    ({"event": "leaker.found", "owner": "svc-backup", "origin": "192.0.2.10"}, 25 * HOUR, 27 * HOUR, None),
+]  # fmt: skip
+
 
 def story(arguments):
     folder = (arguments.run / "from-log").absolute()
@@ -118,6 +131,11 @@ def notification(machine, name, status, ilo):
     return wait_for(f"{name} of {ilo} is {status}", found, within_s=120)
 
 
+def active(machine, name):
+    """The alerts of this name that Alertmanager has and that have not ended."""
+    return json.loads(machine.run("curl", "-sf", f"127.0.0.1:9093/api/v2/alerts?filter=alertname%3D%22{name}%22"))
+
+
 def tell(machine):
     install(machine)
     watch(machine)
@@ -141,12 +159,16 @@ def tell(machine):
     said = machine.run("/usr/local/bin/ilo-reaper-to-alertmanager", "http://127.0.0.1:1", given=json.dumps(relieved) + "\n")
     expect("not told" in said, f"an Alertmanager that is down is no success: {said}")
 
-    # What is told once, and lasts, is an alert until its end is told.
-    suspended = {"event": "credential.suspended", "group": "rack-1", "priority": "2", "message": "rejected three times"}
-    machine.run("/usr/local/bin/ilo-reaper-to-alertmanager", "http://127.0.0.1:9093", given=json.dumps(suspended) + "\n")
-    [alert] = json.loads(machine.run("curl", "-sf", f"127.0.0.1:9093/api/v2/alerts?filter=alertname%3D%22{suspended['event']}%22"))
-    lasts = datetime.fromisoformat(alert["endsAt"]) - datetime.fromisoformat(alert["startsAt"])
-    expect(lasts >= timedelta(hours=23), f"a suspended credential is an alert for {lasts} only")
+    for event, shortest, longest, end in LASTING:
+        told = {"priority": "2", "message": "it lasts", **event}
+        machine.run("/usr/local/bin/ilo-reaper-to-alertmanager", "http://127.0.0.1:9093", given=json.dumps(told) + "\n")
+        [alert] = active(machine, event["event"])
+        lasts = datetime.fromisoformat(alert["endsAt"]) - datetime.fromisoformat(alert["startsAt"])
+        expect(shortest < lasts < longest, f"{event} is an alert for {lasts}")
+        if end:
+            told = {"priority": "5", "message": "it is over", **end}
+            machine.run("/usr/local/bin/ilo-reaper-to-alertmanager", "http://127.0.0.1:9093", given=json.dumps(told) + "\n")
+            wait_for(f"{end} ends it", lambda name=event["event"]: not active(machine, name))
 
     # The daemon dies, and its last words are mailed.
     machine.drop_in("[Unit]\nOnFailure=ilo-reaper-failed.service\n[Service]\nRestart=no\n")
