@@ -195,6 +195,14 @@ removed() {
 /etc/ilo-reaper/conf.d
 /etc/ilo-reaper/conf.d/fleet.yaml" inside sh -c 'find /etc/ilo-reaper /var/lib/ilo-reaper 2> /dev/null | sort'
     inside rm -r /etc/ilo-reaper
+
+    step "purging takes a state that was moved to another disk, and nothing else that is there"
+    dpkg_inside -i '/root/now/ilo-reaper_*.deb'
+    inside sh -c 'cd /srv && mkdir disk && touch disk/state.db disk/state.db-wal disk/state.db.bad-1 disk/lock disk/others.db
+        rm -r /var/lib/ilo-reaper && ln -s /srv/disk /var/lib/ilo-reaper'
+    dpkg_inside -P ilo-reaper
+    expect "what is left" "/srv/disk
+/srv/disk/others.db" inside sh -c 'find /srv /var/lib/ilo-reaper -mindepth 1 2> /dev/null | sort'
 }
 
 # --- RPM's: its scripts are the same everywhere, what they need is there too ---
