@@ -257,9 +257,15 @@ const REPORT: Section = Section {
             Is("auto"),
             "json",
             "The form of the log. `auto` is for the journal where systemd started the daemon, text on a terminal and JSON \
-             otherwise.",
+             otherwise. A change takes a restart.",
         ),
-        key("remind", "duration, from `1s`", Is("1h"), "30m", "How often a lasting near-limit is said again."),
+        key(
+            "remind",
+            "duration, from `1s`",
+            Is("1h"),
+            "30m",
+            "How often trouble that lasts is said again: a table that stays full, an iLO out of reach, a state that can't be written.",
+        ),
         key(
             "summary",
             "duration, from `1s`",
