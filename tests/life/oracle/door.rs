@@ -27,9 +27,8 @@ pub(super) struct Passwords {
     groups: BTreeMap<usize, Group>,
     /// Which group and name in the configuration each login under way is of.
     trying: BTreeMap<usize, (usize, usize)>,
-    /// Groups whose password was another one for a while, and since when it is this one. Whether it was tried meanwhile,
-    /// nobody tells.
-    changed: BTreeMap<usize, Moment>,
+    /// Groups whose password was another one for a while. Whether it was tried meanwhile, nobody tells.
+    changed: BTreeSet<usize>,
 }
 
 /// One password, in one group.
@@ -49,7 +48,7 @@ struct Group {
 
 impl Passwords {
     /// Another password is another beginning.
-    pub(super) fn changed(&mut self, now: Moment, before: &ConfigScript, after: &ConfigScript) {
+    pub(super) fn changed(&mut self, before: &ConfigScript, after: &ConfigScript) {
         for number in 0..before.groups.len().max(after.groups.len()) {
             let password =
                 |config: &ConfigScript| config.groups.get(number).map(|group| (group.password, group.account));
@@ -57,7 +56,7 @@ impl Passwords {
                 self.groups.remove(&number);
                 // What becomes of a login under way says nothing about the new one.
                 self.trying.retain(|_, (group, _)| *group != number);
-                self.changed.insert(number, now);
+                self.changed.insert(number);
             }
         }
     }
@@ -69,7 +68,7 @@ impl Passwords {
 
 impl Oracle {
     /// A login leaves the host.
-    pub(super) fn logs_in(&mut self, now: Moment, number: usize, site: &Site) {
+    pub(super) fn logs_in(&mut self, now: Moment, number: usize, site: &Site, body: &Bytes) {
         self.counts.logins += 1;
         let shown_s = site.ilo.clock(now).epoch_s() + site.script.date_ahead_s;
         let was_set = self.books[number].clock_set.is_some_and(|set| now.since(set) < Duration::from_secs(120));
@@ -88,9 +87,9 @@ impl Oracle {
         if let Some(what) = self.passwords.objection(now, group, name).filter(|_| is_settled) {
             self.breaks("I9", format!("a login to ilo-{number:02}: {what}"));
         }
-        // A visit that began before still tries the password of before: that says nothing about this one.
-        let visit = Duration::from_secs(self.now_in_force().config.visit_s);
-        if self.passwords.changed.get(&group).is_none_or(|at| now.since(*at) > visit) {
+        // A visit that began before a reload still tries the password of before: that says nothing about this one.
+        let password = crate::config::password(self.now_in_force().config.groups[group].password);
+        if String::from_utf8_lossy(body).contains(&format!("\"{password}\"")) {
             self.passwords.trying.insert(number, (group, name));
         }
     }
@@ -216,8 +215,7 @@ impl Passwords {
     }
 
     fn is_tried_elsewhere(&self, number: usize, ilo: usize) -> bool {
-        !self.changed.contains_key(&number)
-            && self.trying.values().any(|(group, name)| *name != ilo && *group == number)
+        !self.changed.contains(&number) && self.trying.values().any(|(group, name)| *name != ilo && *group == number)
     }
 
     fn accepted(&mut self, now: Moment, number: usize, ilo: usize) {

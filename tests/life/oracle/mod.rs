@@ -155,7 +155,7 @@ impl Oracle {
     /// Another configuration is in force from now on.
     pub(crate) fn in_force(&mut self, now: Moment, config: &ConfigScript, observes: bool) {
         if let Some(before) = self.history.last() {
-            self.passwords.changed(now, &before.config, config);
+            self.passwords.changed(&before.config, config);
             for (name, place) in before.config.places.iter().enumerate() {
                 if config.places[name] != *place {
                     self.books[config.places[name]].comes_back();
@@ -284,7 +284,7 @@ impl Oracle {
         let wishes = on == On::Collection && request.uri().query().is_some();
         let has_wished = std::mem::replace(&mut self.books[number].has_wished, wishes);
         match on {
-            On::Login => self.logs_in(now, number, site),
+            On::Login => self.logs_in(now, number, site, request.body()),
             On::Delete => self.ends(now, number, site, &id, acting.as_ref()),
             On::Collection => {
                 self.counts.visits += u64::from(wishes || !has_wished);
