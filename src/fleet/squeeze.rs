@@ -92,8 +92,8 @@ impl Watch {
         self.growth.see(&visit.seen, gauge.used, now);
         let before = self.level;
         self.level = gauge.level(settings, before);
-        // What both looks saw.
-        let lasting = before.min(self.level);
+        // What both looks saw. Of the first one nobody knows what came before, and there may be no second one.
+        let lasting = if self.fill.is_none() { self.level } else { before.min(self.level) };
         let risen = (lasting < self.level).then_some(CONFIRMED_WITHIN);
         self.look_within = [self.growth.look_within(gauge.free()), risen].into_iter().flatten().min();
         let full_in = self.growth.full_in(gauge.free()).filter(|_| gauge.free() > 0);

@@ -65,6 +65,25 @@ fn what_only_one_look_saw_wakes_nobody() {
     });
 }
 
+/// Whoever sweeps now and then looks once each time.
+#[test]
+fn what_the_first_look_sees_is_told_at_once() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        world.settings.pressure.limit = Some(10);
+        for _ in 0..9 {
+            world.leaked("r1", "svc-backup", 0);
+        }
+        let running = world.start();
+        while world.log("r1").len() < 3 {
+            world.pass(1).await;
+        }
+        world.pass(1).await;
+        assert_eq!((world.heard("ilo.full").len(), world.heard("ilo.blocked").len()), (1, 1), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
 #[test]
 fn a_table_filled_by_one_script_names_it_once_then_reminds_and_is_relieved() {
     story(|| async {
