@@ -27,9 +27,8 @@ use crate::visit::InForce;
 /// What nothing is deleted for after the state was found unreadable.
 const STATE_LOST: &str = "the state was unreadable and set aside; `ilo-reaper resume` lets deletions begin again";
 
-/// How long a service waits for a state that a command has in use, and how often it looks.
+/// How long a service waits for a state that a command has in use.
 const IN_USE_WAIT: Duration = Duration::from_secs(40);
-const IN_USE_AGAIN: Duration = Duration::from_millis(250);
 
 /// Rounds of visits that people ask for, at once.
 const ROUNDS_MAX: usize = 4;
@@ -109,19 +108,14 @@ pub fn open(places: &Places) -> Result<Opened, StartError> {
 }
 
 /// The same for a service: a command that a person runs meanwhile ends soon.
-#[expect(clippy::disallowed_methods, reason = "nothing runs yet that could wait with us")]
 pub fn await_state(places: &Places, told: impl FnOnce()) -> Result<Opened, StartError> {
-    let (mut told, until) = (Some(told), std::time::Instant::now() + IN_USE_WAIT);
-    loop {
-        match open(places) {
-            Err(StartError::State(OpenError::InUse(_))) if std::time::Instant::now() < until => {
-                if let Some(told) = told.take() {
-                    told();
-                }
-                std::thread::sleep(IN_USE_AGAIN);
-            }
-            opened => return opened,
+    match open(places) {
+        Err(StartError::State(OpenError::InUse(_))) => {
+            told();
+            Sqlite::await_free(&places.state, IN_USE_WAIT);
+            open(places)
         }
+        opened => opened,
     }
 }
 

@@ -1,12 +1,11 @@
 //! Taking in a configuration: who comes, who goes, and who is elsewhere now.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Fleet, Slot, news};
 use crate::event::Reload;
 use crate::redfish::{Peer, Transport};
-use crate::settings::{Authority, IloName, Settings};
+use crate::settings::{IloName, Settings};
 use crate::state::{Former, Held, Memory, State};
 use crate::visit::{InForce, Notes};
 
@@ -42,13 +41,13 @@ impl<T: Transport, S: State> Fleet<T, S> {
         self.waiting_to_leave.extend(gone);
         self.world.transport.settle(settings.targets.values().map(|target| Peer::from(target.as_ref())).collect());
         let now = self.now();
-        let left = self.places_left(settings);
         for (name, target) in &settings.targets {
             if let Some(slot) = self.slots.get_mut(name) {
                 if slot.target != *target {
                     self.schedule.afresh(name, now);
                 }
                 if news::is_another(&slot.target, target) {
+                    slot.memory.iter().for_each(|memory| self.world.lore().keep(memory));
                     self.world.claims().release(name);
                 }
                 let old = std::mem::replace(&mut slot.target, Arc::clone(target));
@@ -62,11 +61,9 @@ impl<T: Transport, S: State> Fleet<T, S> {
             if let Some(uuid) = memory.uuid.as_ref().filter(|_| memory.place.as_ref() == Some(&target.authority)) {
                 let _whose = self.world.claims().claim(name, (uuid, target.trust.pin()), now, settings.poll.every);
             }
-            let is_new = memory.place.is_none();
             let slot = Slot {
                 target: Arc::clone(target),
                 memory: Some(memory),
-                heir_of: left.get(&target.authority).filter(|_| is_new).cloned(),
                 told: news::Told::default(),
                 notes: Notes::default(),
                 no_end_before: None,
@@ -79,34 +76,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
         }
         self.schedule.replace(settings.targets.keys(), &settings.poll, now);
         self.left = self.absent.values().flat_map(left_by).collect();
+        self.absent.values().for_each(|memory| self.world.lore().keep(memory));
         self.adopt_rounds(settings);
         self.leave_in_turn();
-    }
-    /// Where those stand, or stood, whom the configuration does not name any more. Another name there is the same iLO.
-    fn places_left(&self, settings: &Settings) -> BTreeMap<Authority, IloName> {
-        let is_gone = |name: &IloName| !settings.targets.contains_key(name);
-        let absent = self.absent.iter().filter(|(name, _)| is_gone(name));
-        let mut absent: Vec<(&Memory, &IloName)> = absent.map(|(name, memory)| (memory, name)).collect();
-        absent.sort_by_key(|(memory, _)| memory.looked_at);
-        let absent = absent.into_iter().filter_map(|(memory, name)| Some((memory.place.clone()?, name.clone())));
-        let leaving = self.slots.iter().filter(|(_, slot)| slot.leaving);
-        absent.chain(leaving.map(|(name, slot)| (slot.target.authority.clone(), name.clone()))).collect()
-    }
-
-    /// Takes over what is remembered under the name that an iLO had before. Whether it must wait for that, since a visit
-    /// under that name, or the log-out there, is under way.
-    pub(super) fn waits_for_its_heritage(&mut self, name: &IloName) -> bool {
-        let Some(before) = self.slots.get(name).and_then(|slot| slot.heir_of.clone()) else { return false };
-        if self.slots.get(&before).is_some_and(|slot| slot.leaving) {
-            return true;
-        }
-        let Some(slot) = self.slots.get_mut(name) else { return false };
-        if let Some(memory) = slot.memory.as_mut() {
-            slot.heir_of = None;
-            if let Some(before) = self.absent.get(&before) {
-                memory.inherit(before);
-            }
-        }
-        false
     }
 }

@@ -80,6 +80,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             other => other,
         };
         if news::is_another(&slot.target, target) {
+            self.world.lore().keep(&visited.memory);
             self.world.claims().release(name);
         }
         slot.memory = Some(std::mem::take(&mut visited.memory));
@@ -122,8 +123,9 @@ impl<T: Transport, S: State> Fleet<T, S> {
         match login {
             None | Some(LoginOutcome::Unknown) => self.breaker.released(credential, name),
             Some(LoginOutcome::Accepted) => {
-                if self.breaker.accepted(credential, name, now) {
-                    self.suspended.remove(&credential.id);
+                // A password that was changed is another one for the breaker, and the end of the trouble for people.
+                let was_told = self.suspended.remove(&credential.id).is_some();
+                if self.breaker.accepted(credential, name, now) || was_told {
                     let (credential, accepted_by) = (credential.id.clone(), name.clone());
                     self.teller.tell(Event::CredentialRestored { credential, accepted_by });
                 }

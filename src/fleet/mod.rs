@@ -66,8 +66,6 @@ const COMMANDS_PER_TURN: usize = 8;
 const FORBIDDEN_WAIT: Duration = Duration::from_secs(3600);
 /// How often lost logins, a full table and an unwritable state are tried again at least.
 const SOON: Duration = Duration::from_secs(60);
-/// How soon a new name of an iLO is tried again whose old one is still leaving.
-const HERITAGE_WAIT: Duration = Duration::from_secs(1);
 
 /// A person's, a signal's or a test's hand on the loop.
 pub enum Command {
@@ -142,8 +140,6 @@ struct Slot {
     target: Arc<Target>,
     /// `None` while a visit has it.
     memory: Option<Memory>,
-    /// The name that the iLO at this place had before, and that leaves.
-    heir_of: Option<IloName>,
     told: news::Told,
     notes: Notes,
     /// No DELETE before that: the iLO said that our account may not.
@@ -201,6 +197,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             in_force: receiver,
             budget: Arc::new(Mutex::new(Budget::after(start.ended_lately))),
             claims: Arc::default(),
+            lore: Arc::default(),
             passage: Arc::new(RwLock::new(())),
             started: Instant::now(),
         };
@@ -307,9 +304,6 @@ impl<T: Transport, S: State> Fleet<T, S> {
 
     /// Starts a visit, unless something forbids it now.
     fn start(&mut self, name: &IloName, now: Duration) {
-        if self.waits_for_its_heritage(name) {
-            return self.schedule.done(name, Outcome::Postponed(now + HERITAGE_WAIT), now);
-        }
         let moves = self.waiting_to_move.contains_key(name);
         let ready = self.slots.get_mut(name).filter(|slot| !slot.parked && !slot.leaving && !moves);
         let Some((slot, mut memory)) = ready.and_then(|slot| slot.memory.clone().map(|memory| (slot, memory))) else {

@@ -69,6 +69,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
             Some(slot) if !slot.leaving => slot.memory = Some(memory),
             _ => {
                 self.slots.remove(&name);
+                // Whoever has the iLO next finds it known.
+                self.world.lore().keep(&memory);
                 self.world.claims().release(&name);
                 self.left.extend(left_by(&memory));
                 self.absent.insert(name, memory);

@@ -213,12 +213,15 @@ impl Memory {
         self.jumped_to_s.or(self.clock_offset_s)
     }
 
-    /// Forgets what was learned about another place.
-    pub fn move_to(&mut self, authority: &Authority) {
-        if self.place.as_ref() != Some(authority) {
-            let Self { held, intents, former, .. } = std::mem::take(self);
-            *self = Self { held, intents, former, place: Some(authority.clone()), ..Self::default() };
-        }
+    /// Another iLO is here now: forgets what was learned of the one before.
+    pub fn forget(&mut self, here: &Authority) {
+        let Self { held, intents, former, .. } = std::mem::take(self);
+        *self = Self { held, intents, former, place: Some(here.clone()), ..Self::default() };
+    }
+
+    /// When its whole table was seen, by the host's clock, as far as that is remembered.
+    pub fn seen_at_s(&self) -> Option<i64> {
+        Some(self.looked_at?.unix_s().saturating_sub(self.clock_offset_s?))
     }
 
     /// The same iLO is at another address now: what was learned there is true here, and our lost sessions are here.
@@ -229,11 +232,34 @@ impl Memory {
         places.filter(|place| **place == before).for_each(|place| place.clone_from(authority));
     }
 
-    /// Takes over what was learned of the same place under another name, and the logins that were lost there.
-    pub fn inherit(&mut self, other: &Self) {
-        let Self { held, mut intents, former, .. } = std::mem::take(self);
-        intents.extend(other.intents.iter().cloned());
-        *self = Self { held, intents, former, ..other.clone() };
+    /// Takes over what was learned of the same iLO under another name, where that is more recent, and our sessions and
+    /// lost logins there. Whether it was.
+    pub fn inherit(&mut self, other: Self) -> bool {
+        let is_newer = other.seen_at_s() > self.seen_at_s() || self.uuid != other.uuid;
+        let Self { held: theirs, intents, former, suspects, place: there, .. } = other.clone();
+        let here = self.place.clone();
+        if is_newer {
+            let Self { held, intents, former, place, .. } = std::mem::take(self);
+            *self = Self { held, intents, former, place, ..other };
+        } else {
+            // What of it came after is not known to be remembered here.
+            let news = suspects.into_iter().filter(|suspect| !self.suspects.contains(suspect));
+            self.suspects.extend(news.collect::<Vec<_>>());
+        }
+        let moved =
+            |place: Authority| if Some(&place) == there.as_ref() { here.clone().unwrap_or(place) } else { place };
+        let lost =
+            theirs.map(|held| Former { session: held.session, account: held.account, authority: held.authority });
+        for Former { session, account, authority } in former.into_iter().chain(lost) {
+            self.lose(Former { session, account, authority: moved(authority) });
+        }
+        for intent in intents {
+            let intent = Intent { authority: moved(intent.authority.clone()), ..intent };
+            if !self.intents.contains(&intent) {
+                self.intents.push(intent);
+            }
+        }
+        is_newer
     }
 }
 

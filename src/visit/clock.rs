@@ -27,7 +27,7 @@ const ASTRAY_MAX_S: u64 = 15;
 fn jump_tolerance_s(readings: &Readings<'_>) -> u64 {
     let on_its_way_s = whole_seconds(readings.answer_took).max(readings.last_took_s);
     let astray_s = (readings.last_ago.as_secs() / SECOND_IN).min(ASTRAY_MAX_S);
-    (DRIFT_S + 1 + astray_s).saturating_add(on_its_way_s)
+    (DRIFT_S + 1).saturating_add(on_its_way_s.max(astray_s))
 }
 
 /// Rounded up.

@@ -90,14 +90,15 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let root = self.ilo.root().await?;
         // Without its time no stray could ever be proven to be ours.
         let now = root.now.ok_or_else(|| VisitError::Nonsense(String::from("the service root has no date")))?;
-        self.arrive(root.uuid.as_ref());
-        self.hears(now, &self.answered(asked));
+        let answered = self.answered(asked);
         self.world.claims().release(&self.target.name);
-        self.memory.uuid = None;
-        if let Some(uuid) = &root.uuid {
-            self.claim(uuid).map_err(VisitError::Duplicate)?;
+        if let Some(Err(other)) = root.uuid.as_ref().map(|uuid| self.claim(uuid)) {
+            self.memory.uuid = None;
+            return Err(VisitError::Duplicate(other));
         }
+        self.arrive(root.uuid.as_ref());
         self.memory.uuid = root.uuid;
+        self.hears(now, &answered);
         if self.logins_wait(now) {
             return Err(VisitError::LoginsLost);
         }

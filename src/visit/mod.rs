@@ -9,12 +9,14 @@
 //! | `door` | our own session: login, log-out |
 //! | `strays` | sessions of ours that nobody holds: proof, end |
 //! | [`Claims`] | PURE: two names for one iLO |
+//! | [`Lore`] | PURE: one iLO under another name |
 //! | `clock` | PURE: whether the iLO's times can be true together |
 //! | `reap` | look again, then DELETE, each |
 //! | `outcome` | how it all may end, in words |
 
 mod clock;
 mod door;
+mod lore;
 mod observe;
 mod outcome;
 mod reap;
@@ -36,6 +38,7 @@ use crate::settings::{Mode, Orders, Settings, Target};
 use crate::state::{Intent, Memory, State, Unwritable};
 use crate::time::{HostClock, Timestamp};
 
+pub use lore::Lore;
 pub use outcome::{Fate, LoginOutcome, Stay, VisitError};
 pub use twins::Claims;
 
@@ -65,6 +68,8 @@ pub struct World<T, S> {
     pub budget: Arc<Mutex<Budget>>,
     /// Which name has which iLO.
     pub claims: Arc<Mutex<Claims>>,
+    /// What was learned of iLOs that have another name or address now.
+    pub lore: Arc<Mutex<Lore>>,
     /// Held by each visit from the last question whether a session may go to the end of its DELETE. Who takes it
     /// whole has seen the last DELETE that was allowed before.
     pub passage: Arc<RwLock<()>>,
@@ -76,6 +81,11 @@ impl<T, S> World<T, S> {
     /// Which name has which iLO.
     pub fn claims(&self) -> MutexGuard<'_, Claims> {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was learned of iLOs that have another name or address now.
+    pub fn lore(&self) -> MutexGuard<'_, Lore> {
+        self.lore.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -357,16 +367,22 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
         }
     }
 
-    /// It is at this address, by this UUID: what was learned elsewhere says nothing about another iLO.
+    /// It is at this address, and tells this UUID. What was learned of another iLO says nothing about this one; what was
+    /// learned of this one under another name does.
     fn arrive(&mut self, uuid: Option<&Uuid>) {
         let here = &self.target.authority;
-        if self.memory.place.as_ref() == Some(here) {
-            return;
-        }
-        if uuid.is_some() && uuid == self.memory.uuid.as_ref() {
+        let is_here = self.memory.place.as_ref() == Some(here);
+        let is_same = uuid.zip(self.memory.uuid.as_ref()).map_or(is_here, |(told, known)| told == known);
+        if !is_same {
+            self.world.lore().keep(&self.memory);
+            self.memory.forget(here);
+            self.notes = Notes::default();
+        } else if !is_here {
             self.memory.follow_to(here);
-        } else {
-            self.memory.move_to(here);
+        }
+        if let Some(known) = uuid.and_then(|uuid| self.world.lore().take(uuid))
+            && self.memory.inherit(known)
+        {
             self.notes = Notes::default();
         }
     }

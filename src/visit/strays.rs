@@ -118,7 +118,9 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let mut strays: Vec<Stray> = known.iter().map(by_id).collect();
         let from = seen.sessions.iter().find(|session| session.id == seen.own.held).and_then(|own| own.origin);
         let here = &self.target.authority;
-        let intents = self.memory.intents.iter().chain(&self.to_come);
+        // Only while that time has not come again.
+        let is_to_come = |intent: &&Intent| self.notes.date.is_some_and(|now| now < intent.from);
+        let intents = self.memory.intents.iter().chain(self.to_come.iter().filter(is_to_come));
         let mut open: Vec<Intent> =
             intents.filter(|intent| intent.authority == *here && !intent.answered).cloned().collect();
         let mut left = unknown;

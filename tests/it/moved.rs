@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ilo_reaper::fleet::Command;
 use ilo_reaper::settings::{IloName, Settings, Target};
+use ilo_reaper::state::State;
 use ilo_sim::{Ilo, SessionId, Spec};
 
 use crate::harness::{Running, World, rule, story};
@@ -14,6 +15,7 @@ use crate::harness::{Running, World, rule, story};
 enum Change {
     Name,
     Address,
+    Both,
 }
 
 impl Change {
@@ -21,10 +23,10 @@ impl Change {
     fn of(self, before: &Settings) -> Settings {
         let mut settings = before.clone();
         let mut target = Target::clone(&settings.targets.remove(&IloName::new("r1")).unwrap());
-        match self {
-            Self::Name => target.name = IloName::new("db-1"),
-            Self::Address => target.authority.host = String::from("r2"),
+        if !matches!(self, Self::Address) {
+            target.name = IloName::new("db-1");
         }
+        place(self).clone_into(&mut target.authority.host);
         settings.targets.insert(target.name.clone(), Arc::new(target));
         settings
     }
@@ -43,7 +45,7 @@ fn world() -> World {
 /// Puts another configuration in force, also while we are down.
 async fn change(world: &mut World, running: Running, how: Change, is_killed: bool) -> Running {
     let settings = how.of(&world.settings);
-    if matches!(how, Change::Address) {
+    if place(how) == "r2" {
         let moved = world.sky.ilo("r1").clone();
         let nobody = Spec { boot_time: Duration::from_secs(1_000_000), ..moved.spec().clone() };
         *world.sky.ilo("r2") = moved;
@@ -62,12 +64,12 @@ async fn change(world: &mut World, running: Running, how: Change, is_killed: boo
 fn place(how: Change) -> &'static str {
     match how {
         Change::Name => "r1",
-        Change::Address => "r2",
+        Change::Address | Change::Both => "r2",
     }
 }
 
 async fn lives_under_another_name(logs_in: impl Fn(&World) -> SessionId, seen_s: u64) {
-    for how in [Change::Name, Change::Address] {
+    for how in [Change::Name, Change::Address, Change::Both] {
         for is_killed in [false, true] {
             let mut world = world();
             let running = world.start();
@@ -109,5 +111,69 @@ fn a_jump_is_seen_under_another_name() {
             live
         };
         lives_under_another_name(logs_in, 0).await;
+    });
+}
+
+/// Renamed twice within a minute, and back after an hour: the name that it had before remembers less than the one in between.
+#[test]
+fn whoever_is_of_another_clock_is_so_after_two_renames_and_under_the_first_name_again() {
+    story(|| async {
+        let world = world();
+        let running = world.start();
+        world.pass(700).await;
+        let settings = |name: &str| {
+            let mut settings = world.settings.clone();
+            let mut target = Target::clone(&settings.targets.remove(&IloName::new("r1")).unwrap());
+            target.name = IloName::new(name);
+            settings.targets.insert(target.name.clone(), Arc::new(target));
+            Command::Replace(Arc::new(settings))
+        };
+        let logs_in = || {
+            world.sky.ilo("r1").set_clock_offset(-7200);
+            let live = world.leaked("r1", "alice", 0);
+            world.sky.ilo("r1").set_clock_offset(0);
+            live
+        };
+        let first = logs_in();
+        world.pass(61).await;
+        running.commands.send(settings("db-1")).await.unwrap();
+        world.pass(1).await;
+        running.commands.send(settings("db-2")).await.unwrap();
+        world.pass(400).await;
+        assert!(world.lives("r1", &first), "twice: {}", world.story());
+        world.pass(3600).await;
+        let second = logs_in();
+        world.pass(61).await;
+        running.commands.send(settings("r1")).await.unwrap();
+        world.pass(400).await;
+        assert!(world.lives("r1", &second), "and back: {}", world.story());
+        assert_eq!(world.ours("r1"), 1, "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+/// Another board with more places comes to the address, and a new name with it: the limit of the one before says nothing.
+#[test]
+fn a_new_name_of_another_board_knows_no_limit() {
+    story(|| async {
+        let mut world = world();
+        let running = world.start();
+        world.pass(100).await;
+        // As after a login that a table of eight refused.
+        world.stop(running).await;
+        let mut memory = world.state.remembered()[&IloName::new("r1")].clone();
+        memory.limit_seen = Some(8);
+        world.state.save(&IloName::new("r1"), &memory).await.unwrap();
+        let board = Spec { seed: 77, limit: 24, ..world.sky.ilo("r1").spec().clone() };
+        *world.sky.ilo("r1") = Ilo::new(board);
+        world.settings = Change::Name.of(&world.settings);
+        let running = world.start();
+        world.pass(100).await;
+        for _ in 0..8 {
+            world.leaked("r1", "alice", 0);
+        }
+        world.pass(300).await;
+        assert!(world.heard("ilo.full").is_empty(), "{}", world.story());
+        world.stop(running).await;
     });
 }

@@ -5,6 +5,9 @@ use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions, TryLoc
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread::Builder;
+use std::time::Duration;
 
 use super::Reset;
 use super::judge::{self, Found, Rejected};
@@ -205,6 +208,21 @@ impl Ground {
             self.lock.sync_all()?;
         }
         Ok(())
+    }
+}
+
+/// Waits until nobody holds the lock in a directory, for so long at most. Where it can't be waited for, nothing is.
+pub(super) fn await_free(directory: &Path, patience: Duration) {
+    let Ok(lock) = File::open(directory.join(LOCK)) else { return };
+    let (sender, free) = mpsc::channel();
+    // A lock has no wait with an end. Who waits too long is left behind, and lets go of what it gets.
+    let waiting = Builder::new().name(String::from("lock")).spawn(move || {
+        let locked = lock.lock();
+        drop(lock);
+        sender.send(locked)
+    });
+    if waiting.is_ok() {
+        let _late = free.recv_timeout(patience);
     }
 }
 

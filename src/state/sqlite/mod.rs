@@ -16,6 +16,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
@@ -117,6 +118,11 @@ impl Sqlite {
         let remembered = found.memories;
         let (observing, orders) = (found.observing, found.orders);
         Ok(Opened { state: Self { jobs }, thread, remembered, ended_lately, orders, reset, observing })
+    }
+
+    /// Waits until nobody has the state in `directory`, for so long at most.
+    pub fn await_free(directory: &Path, patience: Duration) {
+        ground::await_free(directory, patience);
     }
 
     async fn ask(&self, change: Change) -> Result<Done, Unwritable> {
