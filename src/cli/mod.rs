@@ -208,7 +208,11 @@ fn without_logins(places: Places) -> Places {
 
 fn run_daemon(places: &Places) -> Result<(), Failure> {
     let loaded = daemon::load(places)?;
-    let opened = daemon::await_state(places, || complain("another ilo-reaper has the state; waiting until it ends"))?;
+    let opened = if std::env::var_os("NOTIFY_SOCKET").is_some() {
+        daemon::await_state(places, || complain("another ilo-reaper has the state; waiting until it ends"))?
+    } else {
+        daemon::open(places)?
+    };
     let journal = Arc::new(Journal::start(sink(loaded.settings.report.log)?, HostClock::real(), QUEUE_MAX)?);
     let teller: Teller = journal.clone();
     let ended = daemon::run(places, loaded, opened, &teller);

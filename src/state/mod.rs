@@ -219,6 +219,11 @@ impl Memory {
         *self = Self { held, intents, former, place: Some(here.clone()), ..Self::default() };
     }
 
+    /// Another board is in its place: forgets how many sessions the one before could have.
+    pub fn forget_size(&mut self) {
+        (self.limit_seen, self.most_used, self.refused_at) = (None, 0, None);
+    }
+
     /// When its whole table was seen, by the host's clock, as far as that is remembered.
     pub fn seen_at_s(&self) -> Option<i64> {
         Some(self.looked_at?.unix_s().saturating_sub(self.clock_offset_s?))

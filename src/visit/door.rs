@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{LoginOutcome, MayLogIn, VisitError, Visitor};
+use super::{LoginOutcome, MayLogIn, Notes, VisitError, Visitor};
 use crate::redfish::{Ended, LoginError, Transport};
 use crate::session::Uuid;
 use crate::settings::IloName;
@@ -139,6 +139,33 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         // Where the session itself can't be written now, its intent is on disk, and proves it after a kill.
         self.save().await;
         outcome
+    }
+
+    /// It is at this address, and tells this UUID. What was learned of another iLO says nothing about this one; what was
+    /// learned of this one under another name does.
+    pub(super) fn arrive(&mut self, uuid: Option<&Uuid>) {
+        let here = &self.target.authority;
+        let is_here = self.memory.place.as_ref() == Some(here);
+        let is_same = uuid.zip(self.memory.uuid.as_ref()).map_or(is_here, |(told, known)| told == known);
+        if !is_same {
+            self.world.lore().keep(&self.memory);
+        }
+        match (is_same, is_here) {
+            (true, true) => {}
+            (true, false) => self.memory.follow_to(here),
+            // Another board in the same place. What its clock did is not known, and more careful than nothing is to
+            // take it for that of the one before.
+            (false, true) => self.memory.forget_size(),
+            (false, false) => {
+                self.memory.forget(here);
+                self.notes = Notes::default();
+            }
+        }
+        if let Some(known) = uuid.and_then(|uuid| self.world.lore().take(uuid))
+            && self.memory.inherit(known)
+        {
+            self.notes = Notes::default();
+        }
     }
 
     /// Whether the last logins here had no outcome, and the next one waits. Where the clock went back behind

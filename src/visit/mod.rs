@@ -33,7 +33,7 @@ use tokio::time::Instant;
 use crate::event::Case;
 use crate::policy::{Budget, Circumstances, HeldBack, Learned, Plan, Table, Witness};
 use crate::redfish::{Ilo, Patience, Peer, Transport};
-use crate::session::{Observation, Owner, SessionId, Uuid};
+use crate::session::{Observation, Owner, SessionId};
 use crate::settings::{Mode, Orders, Settings, Target};
 use crate::state::{Intent, Memory, State, Unwritable};
 use crate::time::{HostClock, Timestamp};
@@ -364,26 +364,6 @@ impl<'a, T: Transport, S: State> Visitor<'a, T, S> {
                 self.notes.is_unsaved = true;
                 false
             }
-        }
-    }
-
-    /// It is at this address, and tells this UUID. What was learned of another iLO says nothing about this one; what was
-    /// learned of this one under another name does.
-    fn arrive(&mut self, uuid: Option<&Uuid>) {
-        let here = &self.target.authority;
-        let is_here = self.memory.place.as_ref() == Some(here);
-        let is_same = uuid.zip(self.memory.uuid.as_ref()).map_or(is_here, |(told, known)| told == known);
-        if !is_same {
-            self.world.lore().keep(&self.memory);
-            self.memory.forget(here);
-            self.notes = Notes::default();
-        } else if !is_here {
-            self.memory.follow_to(here);
-        }
-        if let Some(known) = uuid.and_then(|uuid| self.world.lore().take(uuid))
-            && self.memory.inherit(known)
-        {
-            self.notes = Notes::default();
         }
     }
 
