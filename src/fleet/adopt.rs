@@ -6,17 +6,12 @@ use super::{Fleet, Slot, news};
 use crate::event::Reload;
 use crate::redfish::{Peer, Transport};
 use crate::settings::{IloName, Settings};
-use crate::state::{Former, Held, Memory, State};
+use crate::state::{Former, Memory, State};
 use crate::visit::{InForce, Notes};
 
 /// Own sessions that may still be where a name stood that is not in the fleet any more.
 pub(super) fn left_by(memory: &Memory) -> impl Iterator<Item = Former> {
-    let held = memory.held.iter().map(|Held { session, account, authority, token: _ }| Former {
-        session: session.clone(),
-        account: account.clone(),
-        authority: authority.clone(),
-    });
-    held.chain(memory.former.iter().cloned())
+    memory.held.iter().cloned().map(Former::from).chain(memory.former.iter().cloned())
 }
 
 impl<T: Transport, S: State> Fleet<T, S> {

@@ -118,6 +118,13 @@ pub struct Former {
     pub authority: Authority,
 }
 
+/// Its token is not remembered.
+impl From<Held> for Former {
+    fn from(Held { session, account, authority, token: _ }: Held) -> Self {
+        Self { session, account, authority }
+    }
+}
+
 /// A deletion, or one that a bound held back: who, why, and the numbers compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -253,9 +260,7 @@ impl Memory {
         }
         let moved =
             |place: Authority| if Some(&place) == there.as_ref() { here.clone().unwrap_or(place) } else { place };
-        let lost =
-            theirs.map(|held| Former { session: held.session, account: held.account, authority: held.authority });
-        for Former { session, account, authority } in former.into_iter().chain(lost) {
+        for Former { session, account, authority } in former.into_iter().chain(theirs.map(Former::from)) {
             self.lose(Former { session, account, authority: moved(authority) });
         }
         for intent in intents {

@@ -71,8 +71,9 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 
     /// The held session is not ours to use any more. It may still be in the table.
     pub(super) fn lose_door(&mut self) {
-        let Some(Held { session, account, authority, token: _ }) = self.memory.held.take() else { return };
-        self.memory.lose(Former { session, account, authority });
+        if let Some(held) = self.memory.held.take() {
+            self.memory.lose(Former::from(held));
+        }
     }
 
     /// An error of a request that used the held session.
