@@ -35,6 +35,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
         }
         self.waiting_to_leave.extend(gone);
         self.world.transport.settle(settings.targets.values().map(|target| Peer::from(target.as_ref())).collect());
+        self.breaker.settle(settings.targets.values().map(|target| target.credential.as_ref()));
         let now = self.now();
         for (name, target) in &settings.targets {
             if let Some(slot) = self.slots.get_mut(name) {

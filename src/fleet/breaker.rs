@@ -82,6 +82,13 @@ pub struct Rejection {
 }
 
 impl Breaker {
+    /// From now on these are in use. What became of any other password is forgotten: whoever sets it once more
+    /// wants it tried.
+    pub fn settle<'a>(&mut self, used: impl Iterator<Item = &'a Credential>) {
+        let used: BTreeMap<&CredentialId, &Secret> = used.map(|one| (&one.id, &one.password)).collect();
+        self.credentials.retain(|id, record| used.get(id).is_some_and(|password| **password == record.password));
+    }
+
     /// Whether `ilo` may be sent a login with this credential. A yes to a credential that is not known to
     /// work makes `ilo` its canary.
     pub fn may_log_in(&mut self, credential: &Credential, ilo: &IloName, now: Duration) -> Leave {
@@ -364,6 +371,26 @@ mod tests {
         assert_eq!(breaker.may_log_in(&with("two"), &ilo(3), at(1)), Leave::AfterCanary(at(2)));
         breaker.released(&with("two"), &ilo(2));
         assert_eq!(breaker.may_log_in(&with("two"), &ilo(3), at(1)), Leave::Yes);
+    }
+
+    #[test]
+    fn a_password_that_is_set_once_more_is_tried_again() {
+        let mut breaker = Breaker::default();
+        for number in 0..3 {
+            breaker.may_log_in(&cred(), &ilo(number), at(0));
+            breaker.rejected(&cred(), &ilo(number), at(0));
+        }
+        breaker.settle([cred()].iter());
+        assert_eq!(breaker.may_log_in(&cred(), &ilo(0), at(1)), Leave::Wait(at(600)), "nothing is new");
+        let mut removed = breaker.clone();
+        for (mut breaker, between) in [(breaker, Some(with("two"))), (removed.clone(), None)] {
+            breaker.settle(between.iter());
+            breaker.settle([cred()].iter());
+            assert_eq!(breaker.suspended().count(), 0);
+            assert_eq!(breaker.may_log_in(&cred(), &ilo(0), at(1)), Leave::Yes);
+        }
+        removed.settle([].iter());
+        assert_eq!(removed.suspended().count(), 0, "nobody uses it");
     }
 
     #[test]

@@ -171,11 +171,12 @@ impl<T: Transport, S: State> Fleet<T, S> {
         let (now, settings) = (self.now(), self.settings());
         let remind = settings.report.remind;
         let is_used = |id: &CredentialId| settings.targets.values().any(|target| target.credential.id == *id);
-        self.suspended.retain(|id, _| is_used(id) && self.breaker.suspended_until(id).is_some());
+        self.suspended.retain(|id, _| is_used(id));
         for (credential, (rejected_by, told_at)) in &mut self.suspended {
+            // Another password is not suspended, and its trouble is over for people when an iLO accepts it.
+            let Some(until) = self.breaker.suspended_until(credential) else { continue };
             if now.saturating_sub(*told_at) >= remind {
                 *told_at = now;
-                let until = self.breaker.suspended_until(credential).unwrap_or(now);
                 let (credential, rejected_by) = (credential.clone(), rejected_by.clone());
                 let retry_in = until.saturating_sub(now);
                 self.teller.tell(Event::CredentialSuspended { credential, rejected_by, retry_in });

@@ -248,13 +248,15 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         }
     }
 
-    /// An answer that was long on its way tells the offset badly; what is known better is kept.
+    /// An answer that was long on its way tells the offset badly; what is known better is kept, as long as it explains
+    /// what is told.
     fn learn_offset(&mut self, judgement: &Judgement, answered: &Answered) {
         let (known, took_s) = (self.memory.clock_offset_s.zip(judgement.offset_s), long_on_its_way_s(answered));
         let is_news = |(known, told): (i64, i64)| match took_s.cmp(&self.memory.offset_took_s) {
             Ordering::Less => true,
             Ordering::Equal => known.abs_diff(told) > clock::DRIFT_S,
-            Ordering::Greater => false,
+            // It drifted since then.
+            Ordering::Greater => known.abs_diff(told) > clock::DRIFT_S.saturating_add(took_s),
         };
         if self.jumped || known.is_none_or(is_news) {
             (self.memory.clock_offset_s, self.memory.offset_took_s) = (judgement.offset_s, took_s);

@@ -57,6 +57,48 @@ fn a_thousand_ilos_with_one_wrong_password_see_three_tries_in_all() {
     });
 }
 
+/// People are told of the end of a suspension too, when an iLO accepts the new password, however long that takes.
+#[test]
+fn the_end_of_a_suspension_is_told_when_a_new_password_is_accepted() {
+    story(|| async {
+        let mut world = World::of(&["r1", "r2", "r3"]);
+        world.targets(|target| target.credential = credential("wrong"));
+        let running = world.start();
+        world.pass(590).await;
+        assert_eq!(world.heard("credential.suspended").len(), 1, "{}", world.story());
+        world.network_is_down(true);
+        world.targets(|target| target.credential = credential("right"));
+        running.commands.send(Command::Replace(world.settings.clone().into())).await.unwrap();
+        world.pass(2 * 3600).await;
+        assert_eq!(world.heard("credential.restored").len(), 0, "{}", world.story());
+        assert_eq!(world.heard("credential.suspended").len(), 1, "nobody rejected the new one: {}", world.story());
+        world.network_is_down(false);
+        world.pass(1200).await;
+        assert_eq!(world.heard("credential.restored").len(), 1, "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+/// Somebody who takes a change back wants the password of before tried, whatever became of it.
+#[test]
+fn a_password_that_is_set_once_more_is_tried_at_once() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        world.targets(|target| target.credential = credential("later"));
+        let running = world.start();
+        world.pass(100).await;
+        assert_eq!(world.heard("ilo.login_rejected").len(), 1, "{}", world.story());
+        world.sky.ilo("r1").set_password(OURS, "later");
+        for password in ["another", "later"] {
+            world.targets(|target| target.credential = credential(password));
+            running.commands.send(Command::Replace(world.settings.clone().into())).await.unwrap();
+        }
+        world.pass(100).await;
+        assert_eq!(world.ours("r1"), 1, "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
 #[test]
 fn held_sessions_go_on_while_a_password_is_suspended() {
     story(|| async {

@@ -375,6 +375,30 @@ fn what_a_clock_drifted_while_we_were_away_is_no_jump() {
     }
 }
 
+/// What one quick answer told of a clock is no measure for ever where all others take their time: it drifts on.
+#[test]
+fn a_clock_that_drifts_behind_slow_answers_spares_nobody_for_ever() {
+    for drifted_s in [-1, 1] {
+        story(move || async move {
+            let world = never_used_rule();
+            let mut polls = 0;
+            world.after(move |request, _| {
+                let is_poll = request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/");
+                polls += usize::from(is_poll);
+                Duration::from_secs(if is_poll && polls > 1 { 2 } else { 0 })
+            });
+            let running = world.start();
+            for third_of_a_day in 1..=12 {
+                let orphan = world.leaked("r1", "alice", 0);
+                world.sky.ilo("r1").set_clock_offset(third_of_a_day * drifted_s);
+                world.pass(8 * 3600).await;
+                assert!(!world.lives("r1", &orphan), "{third_of_a_day} {drifted_s}: {}", world.story());
+            }
+            world.stop(running).await;
+        });
+    }
+}
+
 #[test]
 fn a_look_that_took_a_while_still_counts() {
     story(|| async {
