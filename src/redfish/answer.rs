@@ -129,6 +129,10 @@ pub(super) fn login(answer: &Response<Bytes>) -> Result<Login, String> {
     if session.segment().is_none() {
         return Err(String::from("a login was answered with an id that is not plain text"));
     }
+    // The id is what a log-out ends: where two are told, one of them is somebody else's.
+    if wire::names_another(answer.body(), collection_path(), &session) {
+        return Err(String::from("a login was answered with the location of another session"));
+    }
     Ok(Login { session, token: Secret::new(token.to_owned()) })
 }
 

@@ -123,6 +123,12 @@ async fn a_login_whose_answer_is_odd_may_have_made_a_session() {
         let login = log_in(answer(201, &[("location", location), ("x-auth-token", token)], "{}")).await;
         assert!(matches!(login, Err(LoginError::Unknown(IloError::Nonsense(_)))), "{location} {token:.20}");
     }
+    let headers = [("location", good), ("x-auth-token", "t")];
+    for (body, is_odd) in
+        [(r#"{"Id":"a"}"#, false), (r#"{"Id":"b"}"#, true), (r#"{"@odata.id":"/b"}"#, false), ("", false)]
+    {
+        assert_eq!(log_in(answer(201, &headers, body)).await.is_err(), is_odd, "{body}");
+    }
     assert!(matches!(log_in(answer(201, &[("location", good)], "{}")).await, Err(LoginError::Unknown(_))));
     assert!(matches!(log_in(answer(201, &[("x-auth-token", "t")], "{}")).await, Err(LoginError::Unknown(_))));
     assert!(matches!(log_in(lost()).await, Err(LoginError::Unknown(_))));

@@ -66,6 +66,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             }
         };
         let own = sessions.iter().find(|session| session.id == held.session).cloned();
+        self.doubt_door(own.as_ref(), &sessions)?;
         if own.is_none() && extent == Extent::Whole {
             extent = Extent::Cut(String::from("our own session is not in the collection"));
         }
@@ -115,6 +116,16 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         self.learn_table(&seen);
         self.end_strays(&held, &seen).await?;
         Ok(seen)
+    }
+
+    /// A session that was named to us just now, and that the iLO does not call ours where it calls another one so, is
+    /// somebody else's: ended at our log-out, it would be lost to them. Ours is known by its login alone.
+    fn doubt_door(&mut self, own: Option<&Session>, sessions: &[Session]) -> Result<(), VisitError> {
+        let is_theirs = own.is_some_and(|own| !own.mine) && sessions.iter().any(|session| session.mine);
+        let Some(login) = self.fresh.take_if(|_| is_theirs) else { return Ok(()) };
+        self.memory.held = None;
+        self.memory.intents.push(login);
+        Err(VisitError::Nonsense(String::from("our login was answered with the location of another session")))
     }
 
     /// An answer tells the time, and not who is on. A login that is recorded next is one by that time.

@@ -116,6 +116,37 @@ fn a_kill_between_login_and_its_record_leaves_a_stray_that_is_ended() {
     });
 }
 
+/// The answer to a login names a session of somebody else. Neither a stop nor anything before it ends that one, and ours
+/// is known by its login.
+#[test]
+fn a_login_that_names_somebody_elses_session_takes_nothing_from_them() {
+    for tells_ours in [true, false] {
+        story(move || async move {
+            let world = World::of(&["r1"]);
+            let live = world.leaked("r1", "alice", 0);
+            let (theirs, mut logins) = (format!("{SESSIONS}{live}/"), 0);
+            world.after(move |request, answer| {
+                logins += u32::from(request.method() == http::Method::POST);
+                if request.method() == http::Method::POST && logins == 1 {
+                    answer.headers_mut().insert(http::header::LOCATION, theirs.parse().unwrap());
+                    if !tells_ours {
+                        *answer.body_mut() = "{}".into();
+                    }
+                }
+                Duration::ZERO
+            });
+            let running = world.start();
+            world.pass(30).await;
+            assert_eq!(world.logins("r1"), 1, "{}", world.story());
+            world.pass(200).await;
+            assert_eq!((world.ours("r1"), world.logins("r1")), (1, 2), "{}", world.story());
+            world.stop(running).await;
+            assert_eq!(world.ours("r1"), 0, "{}", world.story());
+            assert!(world.lives("r1", &live), "{}", world.story());
+        });
+    }
+}
+
 #[test]
 fn a_login_whose_reply_is_lost_leaves_no_stray_after_two_visits() {
     story(|| async {

@@ -63,8 +63,9 @@ pub(crate) fn happen(inner: &mut Inner, now: Moment, number: usize, request: &Re
             inner.orders.push_back((deed, number));
         }
         Deed::Sleep => {
+            let slept = Duration::from_secs(3600);
             inner.slept_ms += 3_600_000;
-            inner.oracle.slept(now + Duration::from_secs(3600));
+            inner.oracle.slept(now + slept, slept);
         }
         Deed::Observe | Deed::Protect | Deed::Stop | Deed::Pause => inner.orders.push_back((deed, number)),
     }

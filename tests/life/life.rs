@@ -293,7 +293,7 @@ impl<'a> Driver<'a> {
                 let mut inner = self.world.lock();
                 inner.slept_ms += for_s * 1000;
                 let now = self.world.now(&inner);
-                inner.oracle.slept(now);
+                inner.oracle.slept(now, Duration::from_secs(*for_s));
             }
             What::DiskFull { for_s } => {
                 self.host.disk.fill(true);

@@ -238,8 +238,10 @@ impl Oracle {
     }
 
     /// The host slept: a login that was on its way happened when nobody could know.
-    pub(crate) fn slept(&mut self, now: Moment) {
+    pub(crate) fn slept(&mut self, now: Moment, slept: Duration) {
         self.slept_at = Some(now);
+        // A wait of the daemon's goes on where it was.
+        self.books.iter_mut().filter_map(|book| book.forbidden.as_mut()).for_each(|at| *at = *at + slept);
         // What ran before is no longer ago for whoever slept.
         self.unsettled = now;
     }
