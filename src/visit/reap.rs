@@ -12,7 +12,7 @@ use crate::redfish::{Ended, Flashing, Transport};
 use crate::session::{Observation, Session};
 use crate::settings::{Caps, IloName, Mode};
 use crate::state::{Held, Record, RecordId, Settled, State};
-use crate::time::Timestamp;
+use crate::time::{HostClock, Timestamp};
 
 /// From asking for the look to the DELETE. What is older proves nothing: its owner may have come back, also
 /// while the answer was on its way.
@@ -25,12 +25,27 @@ const SWIFT_CONNECT: Duration = Duration::from_secs(1);
 /// answer is not asked again within a visit.
 const FLASHING_TELLS: Duration = Duration::from_secs(10);
 
-/// When the last look at a session was asked for: by a clock that stands still while the host sleeps, and by one that
-/// does not.
+/// By so much two readings of a clock in whole seconds may be further apart than they were.
+const READINGS: Duration = Duration::from_secs(1);
+
+/// When something was asked for: by a clock that stands still while the host sleeps, and by one that does not.
 #[derive(Clone, Copy)]
 struct Looked {
     at: Instant,
     host_now: Timestamp,
+}
+
+impl Looked {
+    fn now(clock: &HostClock) -> Self {
+        Self { at: Instant::now(), host_now: clock.now() }
+    }
+
+    /// How long ago that is, by whichever clock says more: the host may have slept since, and a step of its clock looks
+    /// the same.
+    fn ago(self, clock: &HostClock) -> Duration {
+        let slept = clock.now().distance(self.host_now).saturating_sub(READINGS);
+        self.at.elapsed().max(slept)
+    }
 }
 
 /// How one session of the plan ended, for the rest of the plan.
@@ -72,7 +87,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 
     async fn end_all(&mut self, armed: &Armed, held: &Held, visit: &mut Visit) {
         let doomed = visit.plan.doomed().to_vec();
-        let mut asked: Option<Instant> = None;
+        let mut asked: Option<Looked> = None;
         for (number, one) in doomed.iter().enumerate() {
             // Where a minute has had its share, nobody is asked, and nothing is written down as if it were to go.
             if let Err(cap) = self.may_spend(Budget::allows) {
@@ -80,8 +95,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
                 return;
             }
             // Deletions may be slow, and firmware may come in between.
-            if asked.is_none_or(|asked| asked.elapsed() > FLASHING_TELLS) {
-                asked = Some(Instant::now());
+            if asked.is_none_or(|asked| asked.ago(&self.world.clock) > FLASHING_TELLS) {
+                asked = Some(Looked::now(&self.world.clock));
                 match self.ilo.flashing(&held.token).await {
                     Ok(Flashing::No) => {}
                     Ok(Flashing::Perhaps(state)) => {
@@ -125,7 +140,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             }
         };
         let planned = &doomed.case().session;
-        let looked = Looked { at: Instant::now(), host_now: self.world.clock.now() };
+        let looked = Looked::now(&self.world.clock);
         let look = self.ilo.swift(SWIFT_CONNECT).session(&held.token, &planned.id).await;
         let next = match look {
             Ok(None) => Next::GoOn(Fate::Spared(Stay::Gone)),
@@ -165,9 +180,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     }
 
     async fn delete(&mut self, _armed: &Armed, held: &Held, planned: &Session, looked: Looked) -> Next {
-        // The host may have slept since; a step of its clock looks the same.
-        let slept = self.world.clock.now().distance(looked.host_now) > LOOK_TO_DELETE;
-        if slept || looked.at.elapsed() + SWIFT_CONNECT > LOOK_TO_DELETE {
+        if looked.ago(&self.world.clock) + SWIFT_CONNECT > LOOK_TO_DELETE {
             return Next::GoOn(Fate::Spared(Stay::TooLate));
         }
         // Taken last, so that what is spared costs nothing.

@@ -26,7 +26,8 @@ pub(crate) struct Spoiled {
 /// The iLO handles a request, and the answer meets its fault.
 pub(crate) fn serve(site: &mut Site, now: Moment, on: On, fault: Option<Fault>, request: &Request<Bytes>) -> Spoiled {
     if let Some(response) = fault.and_then(|fault| instead(fault, on)) {
-        return Spoiled { response: Some(response), after: Some(Duration::ZERO), truth: Truth::default() };
+        let truth = Truth { is_flashing: on == On::Update, ..Truth::default() };
+        return Spoiled { response: Some(response), after: Some(Duration::ZERO), truth };
     }
     if fault == Some(Fault::Stale)
         && on == On::Collection
@@ -114,6 +115,7 @@ fn spoil(spoiled: &mut Spoiled, fault: Fault, on: On, chance: &mut Chance) {
             *response.body_mut() = body;
             spoiled.truth.picture = None;
             spoiled.truth.look = None;
+            spoiled.truth.is_flashing |= on == On::Update;
         }
         Fault::NoDate => {
             response.headers_mut().remove(DATE);

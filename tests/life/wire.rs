@@ -140,6 +140,11 @@ impl Wire {
             return Departure::Fails(patience.total, timeout());
         }
         let recertified = inner.sites[site].is_recertified;
+        let tells_secrets = on == On::Login || request.headers().contains_key("x-auth-token");
+        if tells_secrets && inner.oracle.is_pinned(now, site) && peer.trust != Trust::Pin(certificate(site, false)) {
+            let what = format!("ilo-{site:02} is pinned, and gets a secret without proof of who it is");
+            inner.oracle.breaks("rule 8", what);
+        }
         if let Trust::Pin(expected) = peer.trust
             && (recertified || expected != certificate(site, false))
         {

@@ -71,8 +71,8 @@ pub(super) struct Book {
     pub(super) ours: BTreeMap<SessionId, Ours>,
     /// What the daemon was told in this visit.
     pub(super) picture: Option<Picture>,
-    /// What it was told about the update service since then: at rest or not.
-    pub(super) asked: Option<bool>,
+    /// What it was told about the update service since then, at rest or not, and when that was asked.
+    pub(super) asked: Option<(bool, Moment)>,
     pub(super) looks: BTreeMap<SessionId, Look>,
     /// Those that were told without a field that spares.
     pub(super) vague: BTreeSet<SessionId>,
@@ -143,6 +143,8 @@ pub(super) struct Book {
     /// When somebody last tried a wrong password, and when we were last told how long logins wait.
     pub(super) guessed_at: Option<Moment>,
     pub(super) asked_root_at: Option<Moment>,
+    /// It asked to be left alone until then.
+    pub(super) rest_until: Option<Moment>,
     /// When a DELETE was last forbidden to us.
     pub(super) forbidden: Option<Moment>,
 }
@@ -159,13 +161,19 @@ impl Book {
             self.lose_proofs();
         }
         (self.is_new, self.has_left, self.first_told_at) = (true, false, None);
-        self.under_way = 0;
+        (self.under_way, self.rest_until) = (0, None);
     }
 
     /// What was seen at last was never written.
     pub(super) fn forgets_who_was_on(&mut self) {
         self.known.clear();
         self.last_shown = None;
+    }
+
+    /// How long it is to be left alone, as it asked; a second less, for readings.
+    pub(super) fn asked_to_wait(&self, now: Moment) -> Option<Duration> {
+        let left = self.rest_until?.since(now + Duration::from_secs(1));
+        (left > Duration::ZERO).then_some(left)
     }
 
     /// Its clock moved, or may have, as far as anybody can tell.

@@ -15,6 +15,10 @@ use crate::world::{ACCOUNTS, Site, US};
 /// The longest from asking for the last look to sending the DELETE.
 const LOOK_TO_DELETE: Duration = Duration::from_secs(2);
 
+/// From asking whether firmware is flashed to sending a DELETE: it is good for ten seconds, and then there are a slow
+/// disk, the second look, and the DELETE before.
+const FLASHING_TELLS: Duration = Duration::from_secs(25);
+
 /// How long after it was sent a login may happen: the longest exchange, the longest wait after wrong passwords, and what
 /// the daemon allows for beside that.
 const LOST_LOGIN: Duration = Duration::from_secs(30 + 50 + 6);
@@ -30,11 +34,14 @@ impl Oracle {
         let is_same = |login: Moment| truly.is_none_or(|session| session.login == login);
         let ours = self.books[number].ours.get(id).is_some_and(|ours| is_same(ours.login));
         if acting == Some(id) {
-            return self.logs_out(number, id);
+            return self.logs_out(now, number, id, truly.map(|session| session.owner.as_str()));
         }
         if ours {
             // One of an account that is ours no more may go by a rule as well.
             self.records.takes(number, id);
+            if !matches!(self.books[number].asked, Some((true, _))) {
+                self.breaks("rule 1", format!("DELETE of {id} of ours, and nobody said that ilo-{number:02} rests"));
+            }
             self.uses_up_a_proof(now, number, site, id);
             return;
         }
@@ -76,11 +83,10 @@ impl Oracle {
     }
 
     /// Our own session is ended with its own token: by a stop, or because the configuration leaves this iLO.
-    fn logs_out(&mut self, number: usize, id: &SessionId) {
-        let leaves =
-            |one: &InForce| one.observes || one.config.members[number].is_none() || one.config.places[number] != number;
-        let accounts: BTreeSet<_> = self.history.iter().filter_map(|one| account(&one.config, number)).collect();
-        if !self.history.iter().any(leaves) && accounts.len() < 2 {
+    fn logs_out(&mut self, now: Moment, number: usize, id: &SessionId, owner: Option<&str>) {
+        let is_of = |account: &str| owner.is_some_and(|owner| owner.eq_ignore_ascii_case(account));
+        let has_reason = |one: &InForce| one.stops || !account(&one.config, number).is_some_and(is_of);
+        if !self.is_mixed_up() && !self.lately_in_force(now).any(has_reason) {
             self.breaks("I1", format!("our held session {id} on ilo-{number:02} is ended for no reason"));
         }
         // If that is not answered, nobody knows; and an iLO that left the configuration is asked no more.
@@ -119,8 +125,12 @@ impl Oracle {
         if let Some(what) = change(planned, &look.session) {
             return Err(("I4", format!("its {what} changed between the first and the second look")));
         }
-        if book.asked != Some(true) {
-            return broken("rule 1", "the update service did not say that it rests");
+        match book.asked {
+            Some((true, at)) if now.since(at) <= FLASHING_TELLS => {}
+            Some((true, at)) => {
+                return Err(("rule 1", format!("it said {} s ago that it rests", now.since(at).as_secs())));
+            }
+            _ => return broken("rule 1", "the update service did not say that it rests"),
         }
         book.ending = Some((id.clone(), look.session.access, false));
         let picture = picture.clone();

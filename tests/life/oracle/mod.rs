@@ -41,6 +41,12 @@ use crate::world::Site;
 /// A clean stop that takes so long may leave something undone.
 const STOP_AT_LEAST: Duration = Duration::from_secs(30);
 
+/// What a visit may take beyond its budget: it waits for the state and for its turn.
+const A_VISIT: Duration = Duration::from_secs(60);
+
+/// An iLO that asks for more rest than that gets no more.
+const RETRY_AFTER_MAX_S: u64 = 600;
+
 /// A step of a clock that two readings in whole seconds, and the way of an answer, do not tell.
 const UNTOLD_S: i64 = 5;
 
@@ -64,7 +70,7 @@ pub(crate) struct Truth {
     pub(crate) is_vague: bool,
     /// What was told is as old as the last answer.
     pub(crate) is_stale: bool,
-    /// What the update service told.
+    /// The update service told that it is flashed, or nothing that says that it rests.
     pub(crate) is_flashing: bool,
 }
 
@@ -74,6 +80,8 @@ struct InForce {
     config: Arc<ConfigScript>,
     /// Nothing may be deleted, whatever it says.
     observes: bool,
+    /// The daemon stops cleanly.
+    stops: bool,
 }
 
 /// What is counted, for the report.
@@ -174,7 +182,9 @@ impl Oracle {
             }
         }
         self.unsettled = now;
-        self.history.push(InForce { since: now, config: Arc::new(config.clone()), observes });
+        // Whoever changed something wants to see what comes of it.
+        self.books.iter_mut().for_each(|book| book.rest_until = None);
+        self.history.push(InForce { since: now, config: Arc::new(config.clone()), observes, stops: false });
         // Whoever is asked about was in force in the last minutes.
         if self.history.len() > 64 {
             self.history.drain(..32);
@@ -185,7 +195,7 @@ impl Oracle {
     pub(crate) fn stops(&mut self, now: Moment) {
         let config = Arc::clone(&self.now_in_force().config);
         self.unsettled = now;
-        self.history.push(InForce { since: now, config, observes: true });
+        self.history.push(InForce { since: now, config, observes: true, stops: true });
     }
 
     /// A clean stop is over, and had time for everything: none of ours is left that nobody tried to end.
@@ -267,11 +277,30 @@ impl Oracle {
         self.history[current..].iter()
     }
 
+    /// What was in force while a visit of now went on.
+    fn lately_in_force(&self, now: Moment) -> impl Iterator<Item = &InForce> {
+        let visit = Duration::from_secs(self.history.iter().map(|one| one.config.visit_s).max().unwrap_or(0)) + A_VISIT;
+        let first = self.history.iter().rposition(|one| now.since(one.since) > visit).unwrap_or(0);
+        self.history[first..].iter()
+    }
+
+    /// Whether all that was in force lately pins the certificate of this iLO.
+    pub(crate) fn is_pinned(&self, now: Moment, number: usize) -> bool {
+        let group = |one: &InForce| {
+            let name = one.config.places.iter().position(|place| *place == number)?;
+            Some(one.config.groups[one.config.members[name]?].is_pinned)
+        };
+        self.lately_in_force(now).all(|one| group(one) == Some(true))
+    }
+
     /// A request of ours leaves the host.
     pub(crate) fn departs(&mut self, now: Moment, number: usize, site: &Site, on: On, request: &Request<Bytes>) {
         self.counts.requests += 1;
         self.begins(now, number, site);
         let path = request.uri().path();
+        if !matches!(request.method().as_str(), "GET" | "POST" | "DELETE") {
+            return self.breaks("rule 9", format!("{} {path} to ilo-{number:02}", request.method()));
+        }
         let Some(id) = told_path(request, on) else {
             return self.breaks("rule 8", format!("{} {path} is no path of ours", request.method()));
         };
@@ -282,6 +311,20 @@ impl Oracle {
                 None => return self.breaks("rule 2", format!("a token of another iLO is sent to ilo-{number:02}")),
             },
         };
+        let is_named = |one: &InForce| {
+            one.config
+                .places
+                .iter()
+                .position(|place| *place == number)
+                .is_some_and(|name| one.config.members[name].is_some())
+        };
+        if !self.lately_in_force(now).any(is_named) && acting.as_ref() != Some(&id) {
+            let what = format!("{} {path} to ilo-{number:02}, which is not configured", request.method());
+            return self.breaks("I10", what);
+        }
+        if let Some(wait) = self.books[number].asked_to_wait(now).filter(|_| on != On::Delete) {
+            return self.breaks("rule 4", format!("ilo-{number:02} asked for {} s more of rest", wait.as_secs()));
+        }
         // Where the wish to expand is refused, the same is asked without it.
         let wishes = on == On::Collection && request.uri().query().is_some();
         let has_wished = std::mem::replace(&mut self.books[number].has_wished, wishes);
@@ -382,13 +425,19 @@ impl Oracle {
                 }
                 book.reads(response.status().as_u16(), truth.look.as_ref());
             }
-            On::Update => book.asked = Some(response.status() == 200 && !truth.is_flashing),
+            On::Update => book.asked = Some((response.status() == 200 && !truth.is_flashing, sent)),
             On::Delete => {
                 if self.records.answered(number, response.status().as_u16()) {
                     book.forbidden = Some(now);
                 }
             }
             On::Any => {}
+        }
+        if matches!(response.status().as_u16(), 429 | 503) && on != On::Delete {
+            let wait =
+                response.headers().get(http::header::RETRY_AFTER).and_then(|wait| wait.to_str().ok()?.parse().ok());
+            let wait = wait.map(|wait_s: u64| Duration::from_secs(wait_s.min(RETRY_AFTER_MAX_S)));
+            self.books[number].rest_until = wait.map(|wait| now + wait);
         }
         if response.status() == 401 && on != On::Login {
             // Whatever is made of that, the session may go on without us.
