@@ -11,10 +11,13 @@ use tokio::time::{Instant, sleep_until};
 use crate::config;
 use crate::crowd::Client;
 use crate::host::Host;
-use crate::oracle::{Broken, Counts};
+use crate::oracle::{Broken, Calm, Counts};
 use crate::script::{Act, ConfigScript, Deed, Script, What};
 use crate::trail::Step;
 use crate::world::{Due, Inner, World};
+
+/// The longest wait of the daemon's that is worth waiting for.
+const A_LONG_CALM: Duration = Duration::from_secs(4200);
 
 /// What came of a life.
 pub(crate) struct Ended {
@@ -49,7 +52,7 @@ enum Task {
     Calm,
     /// People take back what they ordered.
     Unorder,
-    Judge,
+    Judge(Calm),
 }
 
 struct Driver<'a> {
@@ -222,7 +225,7 @@ impl<'a> Driver<'a> {
             }
             Task::Calm => self.calm(),
             Task::Unorder => self.host.unorder(),
-            Task::Judge => self.judge(),
+            Task::Judge(calm) => self.judge(calm),
         }
     }
 
@@ -330,7 +333,8 @@ impl<'a> Driver<'a> {
         }
         self.unorder_soon();
         let settle_s = 1500 + 4 * config.every_s;
-        self.plan_in(Duration::from_secs(settle_s), Task::Judge);
+        self.world.lock().oracle.calms_down();
+        self.plan_in(Duration::from_secs(settle_s), Task::Judge(Calm::Short));
     }
 
     /// Again a while later, for what was on its way.
@@ -340,12 +344,17 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn judge(&mut self) {
-        let mut inner = self.world.lock();
-        let now = self.world.now(&inner);
-        let Inner { oracle, sites, .. } = &mut *inner;
-        oracle.judges(now, sites, self.host.is_running());
-        self.is_over = true;
+    fn judge(&mut self, calm: Calm) {
+        let somebody_waits = {
+            let mut inner = self.world.lock();
+            let now = self.world.now(&inner);
+            let Inner { oracle, sites, .. } = &mut *inner;
+            oracle.judges(now, sites, self.host.is_running(), calm)
+        };
+        self.is_over = calm == Calm::Long || !somebody_waits;
+        if !self.is_over {
+            self.plan_in(A_LONG_CALM, Task::Judge(Calm::Long));
+        }
     }
 
     async fn end(mut self) -> Ended {

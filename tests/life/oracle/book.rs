@@ -138,6 +138,10 @@ pub(super) struct Book {
     pub(super) refused_full: Option<Moment>,
     /// Logins since the daemon was last told who is on.
     pub(super) logins_since: u32,
+    /// The same when it became calm.
+    pub(super) logins_before_calm: u32,
+    /// Logins that a life of the daemon wrote down and did not live to send.
+    pub(super) unsent_logins: usize,
     /// When the daemon was last told who is on.
     pub(super) told_at: Option<Moment>,
     /// When somebody last tried a wrong password, and when we were last told how long logins wait.

@@ -9,28 +9,48 @@ use super::{Oracle, Picture};
 use crate::script::{ConfigScript, host};
 use crate::world::Site;
 
+/// For how long it has been calm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Calm {
+    Short,
+    /// An hour more, for whoever waits so long after lost logins or refused deletions.
+    Long,
+}
+
 impl Oracle {
-    /// All has been calm for long enough.
-    pub(crate) fn judges(&mut self, now: Moment, sites: &[Site], is_running: bool) {
+    /// From now on nothing goes wrong.
+    pub(crate) fn calms_down(&mut self) {
+        self.books.iter_mut().for_each(|book| book.logins_before_calm = book.logins_since);
+    }
+
+    /// All has been calm for long enough, or for an hour more. Whether some iLO is to be judged only then.
+    pub(crate) fn judges(&mut self, now: Moment, sites: &[Site], is_running: bool, calm: Calm) -> bool {
         if !is_running {
-            return self.breaks("I13", String::from("the daemon does not run"));
+            self.breaks("I13", String::from("the daemon does not run"));
+            return false;
         }
         self.at_rest(now, sites);
         let config = (*self.now_in_force().config).clone();
+        let (mut excused, mut will_be_ready) = (0, false);
         for (number, site) in sites.iter().enumerate() {
             let name = config.places.iter().position(|place| *place == number);
-            match name.and_then(|name| config.members[name]) {
-                Some(group) => self.judges_member(now, number, site, &config, group),
-                None => self.judges_stranger(now, number, site),
+            let Some(group) = name.and_then(|name| config.members[name]) else {
+                self.judges_stranger(now, number, site);
+                continue;
+            };
+            if site.script.is_dead || self.may_wait(now, number, site, group, calm) {
+                excused += 1;
+                will_be_ready |= !site.script.is_dead;
+            } else {
+                self.judges_member(now, number, site, &config, group);
             }
         }
+        let is_last = calm == Calm::Long || !will_be_ready;
+        self.counts.excused += if is_last { excused } else { 0 };
+        !is_last
     }
 
     fn judges_member(&mut self, now: Moment, number: usize, site: &Site, config: &ConfigScript, group: usize) {
-        if site.script.is_dead || self.may_wait(now, number, site, group) {
-            self.counts.excused += 1;
-            return;
-        }
         let book = &self.books[number];
         let every = Duration::from_secs(config.every_s);
         let last = book.told_at.map_or(now.since(Moment(0)), |at| now.since(at));
@@ -68,7 +88,7 @@ impl Oracle {
     }
 
     /// Reasons to leave an iLO alone for longer than a calm lasts.
-    fn may_wait(&self, now: Moment, number: usize, site: &Site, group: usize) -> bool {
+    fn may_wait(&self, now: Moment, number: usize, site: &Site, group: usize, calm: Calm) -> bool {
         let book = &self.books[number];
         let every = Duration::from_secs(self.now_in_force().config.every_s);
         let within = |at: Option<Moment>, wait_s: u64| at.is_some_and(|at| now.since(at) < Duration::from_secs(wait_s));
@@ -76,12 +96,31 @@ impl Oracle {
         let (asked, way_ms) = (site.script.limit as u64 + 9, site.script.way_ms.1);
         // One by one over a slow wire takes longer than a visit may.
         let is_slow = book.is_told_links && asked * way_ms * 2 > self.now_in_force().config.visit_s * 1000;
+        // After two logins that were lost the next one waits for an hour, after three for four hours.
+        let (lost, logins) = (self.lost_logins(number), book.logins_before_calm.min(book.logins_since));
         is_slow
             || is_full && within(book.refused_full, 180)
-            || book.logins_since >= 2
-            || self.records.intents_at(&host(number)) >= 2
+            || if calm == Calm::Short { logins >= 2 || lost >= 2 } else { lost >= 3 }
             || within(book.forbidden, 3700)
             || self.passwords.may_wait(now, group, self.name_of(number), every * 2 + Duration::from_secs(60))
+    }
+
+    /// Logins there of which nobody can know the end: the daemon says so, and they were truly sent.
+    fn lost_logins(&self, number: usize) -> usize {
+        eprintln!(
+            "LOST {} {} {} {}",
+            self.records.intents_at(&host(number)),
+            self.truly_lost(number),
+            self.books[number].unsent_logins,
+            self.books[number].lost_logins.len()
+        );
+        self.records.intents_at(&host(number)).min(self.truly_lost(number) + self.books[number].unsent_logins)
+    }
+
+    /// Logins there that were sent, and whose end nobody can know.
+    pub(super) fn truly_lost(&self, number: usize) -> usize {
+        let book = &self.books[number];
+        book.lost_logins.len() + book.ours.values().filter(|ours| ours.is_excused).count()
     }
 
     /// A session that a rule covers beyond doubt, and that is still there.

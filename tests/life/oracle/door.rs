@@ -136,11 +136,13 @@ impl Oracle {
 
     /// The daemon is told what became of its login.
     pub(super) fn told_of_login(&mut self, now: Moment, number: usize, response: &Response<Bytes>) {
-        let is_full = String::from_utf8_lossy(response.body()).contains("SessionLimitExceeded");
+        // What ends in the middle tells nothing.
+        let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        let body = body.to_string();
+        let is_full = body.contains("SessionLimitExceeded");
         if is_full || response.status().is_client_error() {
             self.books[number].lost_logins.pop();
         }
-        let body = String::from_utf8_lossy(response.body());
         let group = self.passwords.trying.get(&number).copied();
         let token = response.headers().get("x-auth-token").and_then(|token| token.to_str().ok());
         if response.status() == 201 && token.is_some_and(|token| !token.contains(' ')) {
@@ -150,7 +152,7 @@ impl Oracle {
             if let Some((group, name)) = group {
                 self.passwords.accepted(now, group, name);
             }
-        } else if body.contains("SessionLimitExceeded") {
+        } else if is_full {
             self.books[number].refused_full = Some(now);
         } else if (body.contains("UnauthorizedLoginAttempt") || matches!(response.status().as_u16(), 400 | 401 | 403))
             && let Some((group, name)) = group

@@ -30,6 +30,7 @@ use ilo_sim::{Effect, Moment, Session, SessionId};
 
 pub(crate) use book::Picture;
 use book::{Book, Look, Ours};
+pub(crate) use calm::Calm;
 use door::Passwords;
 use orders::Orders;
 use path::told_path;
@@ -150,6 +151,10 @@ impl Oracle {
             let held = self.records.held_at(&crate::script::host(number));
             let is_lost = |id: &SessionId| !held.iter().any(|held| held == id.as_str());
             book.ours.iter_mut().for_each(|(id, ours)| ours.is_excused |= is_lost(id));
+        }
+        for number in 0..self.books.len() {
+            let open = self.records.intents_at(&crate::script::host(number));
+            self.books[number].unsent_logins = open.saturating_sub(self.truly_lost(number));
         }
         self.passwords = Passwords::default();
         self.records.forget_events();
