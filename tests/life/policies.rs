@@ -65,7 +65,11 @@ fn keeps_some(chance: &mut Chance) -> Vec<RuleScript> {
         idle_s: Some(chance.of_these(&[30, 120, 300])),
         ..Default::default()
     };
-    vec![RuleScript { conditions, keep_latest: Some(1 + chance.index(3)), down_to: None }]
+    let all = ConditionsScript { idle_s: Some(chance.of_these(&[30, 600])), ..conditions.clone() };
+    let mut rules = vec![RuleScript { conditions, keep_latest: Some(1 + chance.index(3)), down_to: None }];
+    // Whom the first rule keeps, no later one ends.
+    rules.extend(chance.one_in(2).then_some(RuleScript { conditions: all, keep_latest: None, down_to: None }));
+    rules
 }
 
 /// Whoever is old enough goes, used or not: what the linter warns of.

@@ -221,7 +221,8 @@ impl Wire {
         let mut inner = self.world.lock();
         if inner.alive == Some(self.life) {
             let now = self.world.now(&inner);
-            inner.oracle.told(now, trip.site, (trip.on, sent), (response, truth));
+            let Inner { oracle, sites, .. } = &mut *inner;
+            oracle.told(now, (trip.site, &sites[trip.site]), (trip.on, sent), (response, truth));
         }
     }
 

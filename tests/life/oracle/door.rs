@@ -11,7 +11,7 @@ use ilo_sim::{Moment, Session, SessionId};
 use super::Oracle;
 use super::book::Ours;
 use crate::script::{ConfigScript, host};
-use crate::world::Site;
+use crate::world::{ACCOUNTS, Site};
 
 /// More of ours than this must never be in a table, whatever goes wrong.
 const OURS_MAX: usize = 6;
@@ -27,8 +27,6 @@ pub(super) struct Passwords {
     groups: BTreeMap<usize, Group>,
     /// Which group and name in the configuration each login under way is of.
     trying: BTreeMap<usize, (usize, usize)>,
-    /// Groups whose password was another one for a while. Whether it was tried meanwhile, nobody tells.
-    changed: BTreeSet<usize>,
 }
 
 /// One password, in one group.
@@ -56,7 +54,6 @@ impl Passwords {
                 self.groups.remove(&number);
                 // What becomes of a login under way says nothing about the new one.
                 self.trying.retain(|_, (group, _)| *group != number);
-                self.changed.insert(number);
             }
         }
     }
@@ -82,14 +79,14 @@ impl Oracle {
         self.books[number].logs_in = true;
         let asked = self.books[number].asked_root_at;
         self.books[number].lost_logins.push((now, asked));
-        // After a reload a visit may still be under way with what was in force before.
-        let is_settled = self.history.len() == 1 || now.since(self.unsettled) > Duration::from_secs(600);
-        if let Some(what) = self.passwords.objection(now, group, name).filter(|_| is_settled) {
-            self.breaks("I9", format!("a login to ilo-{number:02}: {what}"));
-        }
         // A visit that began before a reload still tries the password of before: that says nothing about this one.
-        let password = crate::config::password(self.now_in_force().config.groups[group].password);
-        if String::from_utf8_lossy(body).contains(&format!("\"{password}\"")) {
+        let group_now = &self.now_in_force().config.groups[group];
+        let (password, account) = (crate::config::password(group_now.password), ACCOUNTS[group_now.account]);
+        let body = String::from_utf8_lossy(body);
+        if body.contains(&format!("\"{password}\"")) && body.contains(&format!("\"{account}\"")) {
+            if let Some(what) = self.passwords.objection(now, group, name) {
+                self.breaks("I9", format!("a login to ilo-{number:02}: {what}"));
+            }
             self.passwords.trying.insert(number, (group, name));
         }
     }
@@ -135,7 +132,7 @@ impl Oracle {
     }
 
     /// The daemon is told what became of its login.
-    pub(super) fn told_of_login(&mut self, now: Moment, number: usize, response: &Response<Bytes>) {
+    pub(super) fn told_of_login(&mut self, now: Moment, number: usize, site: &Site, response: &Response<Bytes>) {
         // What ends in the middle tells nothing.
         let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap_or_default();
         let body = body.to_string();
@@ -149,6 +146,14 @@ impl Oracle {
             let book = &mut self.books[number];
             let is_it = |ours: &&mut Ours| ours.token.as_deref() == token;
             book.ours.values_mut().filter(is_it).for_each(|ours| ours.is_excused = false);
+            let held: Vec<SessionId> = self
+                .ours_alive(now, number, site)
+                .filter(|(ours, _)| !ours.is_excused)
+                .map(|(_, session)| session.id.clone())
+                .collect();
+            if held.len() > 1 {
+                self.breaks("I7", format!("we hold {held:?} on ilo-{number:02}"));
+            }
             if let Some((group, name)) = group {
                 self.passwords.accepted(now, group, name);
             }
@@ -203,8 +208,7 @@ impl Passwords {
         {
             return Some(String::from("three iLOs that knew this password rejected it"));
         }
-        let is_untried = !group.works && group.suspended.is_none();
-        (is_untried && self.is_tried_elsewhere(number, ilo))
+        (!group.works && self.is_tried_elsewhere(number, ilo))
             .then(|| String::from("nobody accepted it, and another one tries"))
     }
 
@@ -217,7 +221,7 @@ impl Passwords {
     }
 
     fn is_tried_elsewhere(&self, number: usize, ilo: usize) -> bool {
-        !self.changed.contains(&number) && self.trying.values().any(|(group, name)| *name != ilo && *group == number)
+        self.trying.values().any(|(group, name)| *name != ilo && *group == number)
     }
 
     fn accepted(&mut self, now: Moment, number: usize, ilo: usize) {

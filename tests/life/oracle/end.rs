@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ilo_sim::{Moment, Session, SessionId};
 
-use super::book::LOST_LOGIN_S;
+use super::book::{LOST_LOGIN_S, Ours};
 use super::truth::{self, Case};
 use super::{InForce, Oracle};
 use crate::script::{ConfigScript, host};
@@ -56,7 +56,15 @@ impl Oracle {
             let within = |(at, _): &(Moment, _)| *at <= told.login && told.login.since(*at) <= LOST_LOGIN;
             book.lost_logins.iter().any(within)
         };
-        if told.is_some_and(|told| is_twin(told) && (!book.twins.contains(id) || could_be_lost(told))) {
+        // Only a login that was written down, and whose end nobody knows, explains one.
+        let shown_s = |told: &Session| told.login_shown.epoch_s() + site.script.date_ahead_s;
+        let is_explained = |told: &Session| {
+            let near = |ours: &Ours| ours.is_excused && ours.login.0.abs_diff(told.login.0) / 1000 <= LOST_LOGIN_S;
+            self.records.intends(&host(number), shown_s(told)) && (could_be_lost(told) || book.ours.values().any(near))
+        };
+        if told.is_some_and(|told| {
+            is_twin(told) && is_explained(told) && (!book.twins.contains(id) || could_be_lost(told))
+        }) {
             let login = told.map(|told| told.login);
             let lost = self.books[number].ours.values_mut().filter(|ours| Some(ours.login) == login);
             lost.for_each(|ours| ours.is_unprovable = true);

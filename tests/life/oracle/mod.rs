@@ -211,9 +211,7 @@ impl Oracle {
         }
         let members = Arc::clone(&current.config);
         for (number, site) in sites.iter().enumerate().filter(|(number, _)| members.members[*number].is_some()) {
-            let held = self.records.held_at(&crate::script::host(number));
-            let is_held = |session: &Session| held.iter().any(|held| held == session.id.as_str());
-            let is_left = |(ours, session): &(&Ours, &Session)| !ours.is_excused && is_held(session);
+            let is_left = |(ours, _): &(&Ours, &Session)| !ours.is_excused;
             let left = self.ours_alive(now, number, site).find(is_left).map(|(_, session)| session.id.clone());
             if let Some(id) = left {
                 self.breaks("rule 2", format!("{id} of ours is left on ilo-{number:02} after a clean stop"));
@@ -398,14 +396,14 @@ impl Oracle {
     pub(crate) fn told(
         &mut self,
         now: Moment,
-        number: usize,
+        (number, site): (usize, &Site),
         (on, sent): (On, Moment),
         (response, truth): (&Response<Bytes>, &Truth),
     ) {
         let book = &mut self.books[number];
         match on {
             On::Root => book.asked_root_at = Some(sent),
-            On::Login => self.told_of_login(now, number, response),
+            On::Login => self.told_of_login(now, number, site, response),
             On::Collection => {
                 if let Some(picture) = &truth.picture {
                     book.told_at = Some(now);

@@ -78,10 +78,49 @@ pub(super) fn lets_go(case: &Case<'_>, config: &ConfigScript, group: &GroupScrip
     for (number, rule) in group.reap.iter().enumerate() {
         match proves(case, config, (number, rule)) {
             Ok(()) => return gaps(case),
+            // The first rule that matches decides.
+            Err(lacks) if keeps(case, rule) => {
+                return Err(("rule 1", format!("r{number} matches and keeps it: {lacks}")));
+            }
             Err(lacks) => why = format!("{why}; r{number}: {lacks}"),
         }
     }
     Err(("rule 1", why))
+}
+
+/// Whether a rule certainly matches, and certainly keeps it as one of the latest.
+fn keeps(case: &Case<'_>, rule: &RuleScript) -> bool {
+    let (asked, session) = (&rule.conditions, case.session);
+    let Some(kept) = rule.keep_latest else { return false };
+    let is_sound = case.lacks.is_none() && !case.is_clock_moved && case.blind_until.is_none() && !case.stands_still();
+    let asks_more = asked.age_s.is_some()
+        || asked.superseded
+        || asked.never_used
+        || asked.when.is_some()
+        || rule.down_to.is_some()
+        || case.longest_gap.is_some() && asked.idle_s.is_some();
+    let later = |other: &&Session| {
+        other.owner.eq_ignore_ascii_case(&session.owner)
+            && other.origin == session.origin
+            && same_kind(&other.tag, &session.tag)
+            && other.id != session.id
+            && other.access.0 / 1000 >= session.access.0 / 1000
+    };
+    is_sound
+        && !asks_more
+        && is_named(session, asked)
+        && asked.idle_s.is_none_or(|idle_s| case.idle() >= Duration::from_secs(idle_s) + SLACK * 2)
+        && case.picture.sessions.iter().filter(later).count() < kept
+}
+
+/// Whether a rule is about such sessions, whatever their times.
+fn is_named(session: &Session, asked: &ConditionsScript) -> bool {
+    let names_inside = asked.origin.as_ref().is_some_and(|net| is_inside(address(net).0));
+    asked.tags.iter().any(|tag| same_kind(tag, &session.tag))
+        && asked.user_types.contains(&session.user_type)
+        && asked.owner.as_ref().is_none_or(|glob| fits(glob, &session.owner))
+        && asked.origin.as_ref().is_none_or(|net| holds(net, session.origin))
+        && (!is_inside(session.origin) || names_inside)
 }
 
 /// Whoever paused before must be idle three times as long. Two readings of whole seconds make a gap.
