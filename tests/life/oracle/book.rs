@@ -132,6 +132,9 @@ pub(super) struct Book {
     pub(super) blind_until: Option<Moment>,
     /// A login was sent in this visit.
     pub(super) logs_in: bool,
+    /// A whole look told what its clock shows; and that was written down since.
+    pub(super) is_clock_told: bool,
+    pub(super) is_clock_written: bool,
     /// When the host's clock was last set.
     pub(super) host_set: Option<Moment>,
     /// When a login was last refused because the table is full.
@@ -166,6 +169,7 @@ impl Book {
         }
         (self.is_new, self.has_left, self.first_told_at) = (true, false, None);
         (self.under_way, self.rest_until) = (0, None);
+        self.is_clock_told &= self.is_clock_written;
     }
 
     /// What was seen at last was never written.

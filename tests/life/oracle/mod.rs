@@ -228,7 +228,11 @@ impl Oracle {
 
     /// An iLO's clock is set, or the iLO replaced: a login that nobody knows the end of can't be proven any more.
     pub(crate) fn clock_set(&mut self, now: Moment, number: usize, step_s: i64) {
-        let is_known = self.records.knows_clock(&crate::script::host(number));
+        let is_known = if self.is_mixed_up() {
+            self.records.knows_clock(&crate::script::host(number))
+        } else {
+            self.books[number].is_clock_written
+        };
         let book = &mut self.books[number];
         book.clock_set = Some(now);
         book.drift_s += if step_s.abs() <= UNTOLD_S { step_s.unsigned_abs() } else { 0 };
@@ -242,6 +246,7 @@ impl Oracle {
         self.orders.forget();
         for book in &mut self.books {
             book.ours.values_mut().for_each(|ours| (ours.is_excused, ours.is_unprovable) = (true, true));
+            (book.is_clock_told, book.is_clock_written) = (false, false);
         }
     }
 
@@ -414,6 +419,7 @@ impl Oracle {
                     }
                     book.was_stale = truth.is_stale;
                     book.first_told_at.get_or_insert(now);
+                    book.is_clock_told |= response.headers().contains_key(http::header::DATE) && !picture.is_cut;
                     // What does not tell who asks is not the whole.
                     let tells_us = |session: &Session| book.asking.as_ref() == Some(&session.id);
                     let is_cut = picture.is_cut || !picture.sessions.iter().any(tells_us);

@@ -156,6 +156,10 @@ impl Oracle {
     pub(crate) fn saved(&mut self, name: &str, memory: &Memory) {
         self.records.memories.insert(name.to_owned(), memory.clone());
         self.records.behind.remove(name);
+        let number = (0..self.books.len()).find(|number| host(self.name_of(*number)) == name);
+        if let Some(book) = number.map(|number| &mut self.books[number]) {
+            book.is_clock_written |= book.is_clock_told;
+        }
     }
 
     /// It could not keep it.
