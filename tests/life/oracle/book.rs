@@ -114,6 +114,8 @@ pub(super) struct Book {
     pub(super) is_new: bool,
     /// The configuration stopped to name it while we were there.
     pub(super) has_left: bool,
+    /// When who is on was first told after its clock had moved.
+    pauses_since: Option<Moment>,
     /// When this life of the daemon was first told who is on.
     pub(super) first_told_at: Option<Moment>,
     /// Our session that asks who is on.
@@ -189,6 +191,11 @@ impl Book {
         self.moved_at().is_some()
     }
 
+    /// Its clock moved, and pauses that were seen since then are known to be of one clock.
+    pub(super) fn are_pauses_known(&self) -> bool {
+        self.moved_at() < self.pauses_since
+    }
+
     /// When that was last.
     pub(super) fn moved_at(&self) -> Option<Moment> {
         self.clock_set.max(self.host_set).max(self.doubted_at)
@@ -239,7 +246,7 @@ impl Book {
         self.links_left = picture.links.unwrap_or(0);
         self.read.clear();
         if picture.links.is_none() {
-            self.sees_all(&picture.sessions, picture.is_vague);
+            self.sees_all(picture.at, &picture.sessions, picture.is_vague);
         }
         self.picture = Some(picture);
     }
@@ -300,15 +307,21 @@ impl Book {
             if let Some(picture) = self.picture.clone().filter(|picture| !picture.is_cut) {
                 self.knows(&picture);
             }
-            self.sees_all(&read, is_vague);
+            let at = self.picture.as_ref().map_or(Moment(0), |picture| picture.at);
+            self.sees_all(at, &read, is_vague);
         }
     }
 
     /// Who is on, one by one.
-    fn sees_all(&mut self, sessions: &[Session], is_vague: bool) {
+    fn sees_all(&mut self, at: Moment, sessions: &[Session], is_vague: bool) {
         // What the iLO did not tell nobody could see.
         let is_told =
             |session: &&Session| !self.vague.contains(&session.id) || lacks(session.id.as_str()) != "AccessTime";
+        // Pauses that were seen before its clock moved may be of two clocks.
+        if self.moved_at() >= self.pauses_since {
+            self.seen.clear();
+            self.pauses_since = Some(at);
+        }
         for session in sessions.iter().filter(is_told) {
             see(&mut self.seen, session);
         }

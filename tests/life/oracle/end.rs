@@ -188,6 +188,7 @@ impl Oracle {
             blind_until: self.books[number].blind_until.filter(|_| is_blind),
             refused_full: self.books[number].refused_full.is_some(),
             is_clock_moved: self.books[number].is_moved() || site.script.date_ahead_s != 0,
+            are_pauses_known: self.books[number].are_pauses_known() && site.script.date_ahead_s == 0,
             lacks,
             unknowable: if is_blind { &self.books[number].unknowable } else { &nobody },
             drift: Duration::from_secs(self.books[number].drift_s),

@@ -33,6 +33,8 @@ pub(super) struct Case<'a> {
     pub(super) blind_until: Option<Moment>,
     pub(super) refused_full: bool,
     pub(super) is_clock_moved: bool,
+    /// What was seen of its pauses is of one clock.
+    pub(super) are_pauses_known: bool,
     /// Those whose times are of another clock, and nobody can know.
     pub(super) unknowable: &'a BTreeSet<SessionId>,
     /// By how much the clock was set in steps that nobody can tell.
@@ -127,7 +129,7 @@ fn is_named(session: &Session, asked: &ConditionsScript) -> bool {
 fn gaps(case: &Case<'_>) -> Verdict {
     let Some(gap) = case.longest_gap else { return Ok(()) };
     let slack = SLACK * 4;
-    if case.is_clock_moved || case.idle() + slack >= gap * 3 {
+    if !case.are_pauses_known || case.idle() + slack >= gap * 3 {
         return Ok(());
     }
     Err(("witness", format!("idle for {:?} only, after a pause of {gap:?}", case.idle())))
@@ -332,6 +334,7 @@ pub(super) fn must_go(duty: &Duty<'_>, group: &GroupScript) -> Option<usize> {
         blind_until: None,
         refused_full: false,
         is_clock_moved: false,
+        are_pauses_known: true,
         lacks: None,
         unknowable: &BTreeSet::new(),
         drift: Duration::ZERO,
