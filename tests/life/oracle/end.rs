@@ -142,10 +142,16 @@ impl Oracle {
         }
         book.ending = Some((id.clone(), look.session.access, false));
         let picture = picture.clone();
-        let Some(rule) = self.records.takes(number, id) else {
+        let Some(said) = self.records.takes(number, id) else {
             return broken("I12", "no record was written before it");
         };
-        self.books[number].ended_by.push(rule);
+        let is_here = self.is_mixed_up() || said.ilo == host(self.name_of(number));
+        let is_theirs =
+            said.owner.eq_ignore_ascii_case(&look.session.owner) && said.origin == Some(look.session.origin);
+        if !is_here || lacks.is_none() && !is_theirs {
+            return broken("I12", "its record is about another one");
+        }
+        self.books[number].ended_by.push(said.rule);
         self.within_caps(now, number, &picture)?;
         let is_blind = !self.shows_the_future(number, site, &picture);
         self.lets_go((now, number), site, &picture, (&look.session, is_blind, lacks))

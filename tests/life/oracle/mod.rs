@@ -436,7 +436,7 @@ impl Oracle {
             }
             On::Update => book.asked = Some((response.status() == 200 && !truth.is_flashing, sent)),
             On::Delete => {
-                if self.records.answered(number, response.status().as_u16()) {
+                if self.records.answered(number, response) {
                     book.forbidden = Some(now);
                 }
             }

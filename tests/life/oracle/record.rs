@@ -1,8 +1,11 @@
 //! The record and the events: each deletion exactly once in both, and nothing in them that did not happen.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Response;
 use ilo_reaper::event::Event;
 use ilo_reaper::state::{Memory, Record, RecordId, Settled};
 use ilo_sim::{Moment, SessionId};
@@ -16,8 +19,8 @@ use crate::world::Site;
 pub(super) struct Records {
     memories: BTreeMap<String, Memory>,
     written: Vec<Written>,
-    /// DELETEs of others, by iLO, that were answered and that no event told of yet.
-    untold: BTreeMap<usize, BTreeSet<String>>,
+    /// DELETEs of others in this visit of each iLO, by record.
+    sent: BTreeMap<usize, Vec<Sent>>,
     /// iLOs where a deletion that a cap held back was written down.
     held_back: BTreeSet<String>,
     /// Something could not be written in this life of the daemon.
@@ -25,7 +28,7 @@ pub(super) struct Records {
     /// iLOs of which it could not be written what is remembered, nor since, and when that was last tried.
     behind: BTreeMap<String, Moment>,
     /// The one under way at each iLO.
-    under_way: BTreeMap<usize, String>,
+    under_way: BTreeMap<usize, RecordId>,
     /// iLOs that answered the last one with 401.
     denied: BTreeSet<usize>,
 }
@@ -33,21 +36,50 @@ pub(super) struct Records {
 struct Written {
     id: RecordId,
     session: String,
+    owner: String,
+    origin: Option<IpAddr>,
     ilo: String,
     rule: usize,
     is_sent: bool,
+    /// The status that came back.
+    answer: Option<u16>,
     settled: Option<Settled>,
 }
 
+/// A DELETE of somebody's session.
+struct Sent {
+    record: RecordId,
+    session: String,
+    answer: Option<u16>,
+    /// That came whole.
+    is_clear: bool,
+    is_told: bool,
+    /// It says of the iLO, and not of the session, that our account may not.
+    is_forbidden: bool,
+}
+
+/// What a record says about whose session it is.
+pub(super) struct Said {
+    pub(super) rule: usize,
+    pub(super) ilo: String,
+    pub(super) owner: String,
+    pub(super) origin: Option<IpAddr>,
+}
+
 impl Records {
-    /// The number of the rule in a record of this session that waits for its DELETE; it is used up.
-    pub(super) fn takes(&mut self, ilo: usize, id: &SessionId) -> Option<usize> {
+    /// What the record of this session says that waits for its DELETE; it is used up.
+    pub(super) fn takes(&mut self, ilo: usize, id: &SessionId) -> Option<Said> {
         let waits =
             |written: &&mut Written| written.session == id.as_str() && !written.is_sent && written.settled.is_none();
         let written = self.written.iter_mut().rev().find(waits)?;
         written.is_sent = true;
-        self.under_way.insert(ilo, id.as_str().to_owned());
-        Some(written.rule)
+        self.under_way.insert(ilo, written.id);
+        let session = written.session.clone();
+        let sent =
+            Sent { record: written.id, session, answer: None, is_clear: false, is_told: false, is_forbidden: false };
+        self.sent.entry(ilo).or_default().push(sent);
+        let Written { rule, ilo, owner, origin, .. } = written;
+        Some(Said { rule: *rule, ilo: ilo.clone(), owner: owner.clone(), origin: *origin })
     }
 
     /// Whether a record of this session waits for its DELETE.
@@ -99,8 +131,11 @@ impl Records {
 
     /// A DELETE got its answer. Whether that says that our account may not, which is told of the iLO and not of the
     /// session: 403 does, and 401 where it comes again.
-    pub(super) fn answered(&mut self, ilo: usize, status: u16) -> bool {
-        let Some(id) = self.under_way.remove(&ilo) else { return status == 403 };
+    pub(super) fn answered(&mut self, ilo: usize, response: &Response<Bytes>) -> bool {
+        let (status, body) = (response.status().as_u16(), response.body());
+        // What ends in the middle, or is for people, tells nothing.
+        let is_clear = body.is_empty() || serde_json::from_slice::<serde_json::Value>(body).is_ok();
+        let Some(record) = self.under_way.remove(&ilo) else { return status == 403 };
         let is_denied_again = match status {
             401 => !self.denied.insert(ilo),
             200 | 204 => {
@@ -110,17 +145,34 @@ impl Records {
             _ => false,
         };
         let is_forbidden = status == 403 || is_denied_again;
-        if !is_forbidden {
-            self.untold.entry(ilo).or_default().insert(id);
-        }
+        let sent = self.sent.values_mut().flatten().find(|sent| sent.record == record);
+        sent.into_iter().for_each(|sent| {
+            (sent.answer, sent.is_clear, sent.is_forbidden) = (Some(status), is_clear, is_forbidden);
+        });
+        let written = self.written.iter_mut().find(|written| written.id == record);
+        written.into_iter().for_each(|written| written.answer = Some(status));
         is_forbidden
     }
 
-    /// When the next visit begins, all must be told of the last one.
+    /// When the next visit begins, all must be told of the last one, and written down.
     pub(super) fn visit_begins(&mut self, ilo: usize) -> Vec<String> {
         self.under_way.remove(&ilo);
-        let untold = self.untold.remove(&ilo).unwrap_or_default();
-        untold.into_iter().map(|id| format!("no event tells of the DELETE of {id}")).collect()
+        let all = self.sent.remove(&ilo).unwrap_or_default();
+        let untold = all.iter().filter(|sent| !sent.is_told && !sent.is_forbidden);
+        let untold = untold.map(|sent| format!("no event tells of the DELETE of {}", sent.session));
+        let is_open = |sent: &&Sent| {
+            self.written.iter().any(|written| written.id == sent.record && written.settled.is_none()) && !self.is_full
+        };
+        let open = all.iter().filter(is_open).map(|sent| format!("no record tells how {} ended", sent.session));
+        untold.chain(open).collect()
+    }
+
+    /// An event tells of a DELETE of this session: what it was answered, if anything, and whether clearly; `None` where
+    /// there was none that was not told of yet.
+    fn tell(&mut self, session: &str) -> Option<(Option<u16>, bool)> {
+        let sent = self.sent.values_mut().flatten().find(|sent| sent.session == session && !sent.is_told)?;
+        sent.is_told = true;
+        Some((sent.answer, sent.is_clear))
     }
 
     pub(super) fn forget_memories(&mut self) {
@@ -128,13 +180,18 @@ impl Records {
     }
 
     pub(super) fn forget_events(&mut self) {
-        self.untold.clear();
+        self.sent.clear();
         self.under_way.clear();
         self.written.clear();
         self.held_back.clear();
         self.behind.clear();
         self.is_full = false;
     }
+}
+
+/// What a DELETE is answered with where the session is gone: it was ended, or had ended. After 401 it is looked for.
+fn is_gone(status: u16) -> bool {
+    matches!(status, 200 | 204 | 404 | 410 | 401)
 }
 
 impl Oracle {
@@ -173,9 +230,12 @@ impl Oracle {
         self.records.written.push(Written {
             id,
             session,
+            owner: record.case.session.owner.as_ref().map(ToString::to_string).unwrap_or_default(),
+            origin: record.case.session.origin,
             ilo: record.ilo.to_string(),
             rule,
             is_sent: false,
+            answer: None,
             settled: None,
         });
         if self.records.written.len() > 512 {
@@ -191,23 +251,42 @@ impl Oracle {
     pub(crate) fn settled(&mut self, id: RecordId, settled: &Settled) {
         let Some(written) = self.records.written.iter_mut().rev().find(|written| written.id == id) else { return };
         written.settled = Some(settled.clone());
-        let (is_sent, session) = (written.is_sent, written.session.clone());
+        let (is_sent, answer, session) = (written.is_sent, written.answer, written.session.clone());
         if matches!(settled, Settled::HeldBack(_)) {
             let ilo = written.ilo.clone();
             self.records.held_back.insert(ilo);
         }
-        let says_sent = matches!(settled, Settled::Gone(_) | Settled::Refused(_) | Settled::Unknown);
-        if says_sent && !is_sent {
-            self.breaks("I12", format!("the record says that {session} was deleted, and no DELETE was sent"));
+        let is_true = match settled {
+            Settled::Gone(_) => is_sent && answer.is_some_and(is_gone),
+            Settled::Refused(status) => is_sent && answer == Some(*status),
+            Settled::Unknown => is_sent,
+            Settled::Spared(_) | Settled::HeldBack(_) => !is_sent,
+        };
+        if !is_true {
+            let sent = if is_sent { "a" } else { "no" };
+            let what = format!("the record says of {session} {settled:?}; {sent} DELETE was sent, answered {answer:?}");
+            self.breaks("I12", what);
         }
     }
 
     /// The daemon told something.
     pub(crate) fn heard(&mut self, event: &Event) {
         match event {
-            Event::SessionReaped { case, .. } => self.told_of(&case.session.id.to_string()),
-            Event::ReapFailed { session, .. } | Event::SessionSpared { session, .. } => {
-                self.told_of(&session.to_string());
+            Event::SessionReaped { case, .. } => {
+                let session = case.session.id.to_string();
+                let answer = self.records.tell(&session);
+                if !answer.and_then(|(status, _)| status).is_some_and(is_gone) {
+                    self.breaks("I12", format!("an event says that {session} is gone; its DELETE: {answer:?}"));
+                }
+            }
+            Event::ReapFailed { session, .. } => {
+                let answer = self.records.tell(&session.to_string());
+                if answer.is_none_or(|answer| matches!(answer, (Some(200 | 204), true))) {
+                    self.breaks(
+                        "I12",
+                        format!("an event says that {session} could not be ended; its DELETE: {answer:?}"),
+                    );
+                }
             }
             Event::ReapCapped { at, cap, .. } => {
                 let current = self.now_in_force();
@@ -222,12 +301,6 @@ impl Oracle {
             Event::VisitBroken { detail, .. } => self.breaks("panic", detail.clone()),
             _ => {}
         }
-    }
-
-    fn told_of(&mut self, id: &str) {
-        self.records.untold.values_mut().for_each(|untold| {
-            untold.remove(id);
-        });
     }
 
     /// The daemon is dead, or at rest: nothing of ours may be in a table that the state does not know.
