@@ -130,10 +130,11 @@ pub(super) fn login(answer: &Response<Bytes>) -> Result<Login, String> {
         return Err(String::from("a login was answered with an id that is not plain text"));
     }
     // The id is what a log-out ends: where two are told, one of them is somebody else's.
-    if wire::names_another(answer.body(), collection_path(), &session) {
+    let told = wire::new_session(answer.body(), collection_path());
+    if told.as_ref().is_some_and(|told| *told != session) {
         return Err(String::from("a login was answered with the location of another session"));
     }
-    Ok(Login { session, token: Secret::new(token.to_owned()) })
+    Ok(Login { session, is_told_twice: told.is_some(), token: Secret::new(token.to_owned()) })
 }
 
 /// What a refused login means. The status of a wrong password is not documented, so the message decides.

@@ -59,6 +59,8 @@ pub struct Root {
 pub struct Login {
     /// Its id.
     pub session: SessionId,
+    /// `Location` and the body both tell that id; on some iLOs the body is a message, or nothing.
+    pub is_told_twice: bool,
     /// Its token.
     pub token: Secret,
 }

@@ -108,11 +108,10 @@ pub fn session(body: &[u8], path: &str, asked: &SessionId) -> Result<Session, St
     Ok(read(raw, id))
 }
 
-/// Whether the body that comes with a new session tells of another one than was named. On some iLOs it is a message,
-/// or nothing.
-pub(super) fn names_another(body: &[u8], path: &str, named: &SessionId) -> bool {
-    let Ok(Once(raw)) = serde_json::from_slice(body) else { return false };
-    raw.as_object().and_then(|raw| id_of(raw, path).ok()).is_some_and(|id| id != *named)
+/// The id in the body that comes with a new session. On some iLOs that is a message, or nothing.
+pub(super) fn new_session(body: &[u8], path: &str) -> Option<SessionId> {
+    let Once(raw) = serde_json::from_slice(body).ok()?;
+    id_of(raw.as_object()?, path).ok()
 }
 
 /// The id by which a member can be asked for: the last segment of its path, which must be in our collection

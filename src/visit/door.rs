@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{LoginOutcome, MayLogIn, Notes, VisitError, Visitor};
-use crate::redfish::{Ended, LoginError, Transport};
-use crate::session::Uuid;
+use crate::redfish::{Ended, IloError, LoginError, Transport};
+use crate::session::{Session, Uuid};
 use crate::settings::IloName;
 use crate::state::{Former, Held, Intent, State, Unwritable};
 use crate::time::Timestamp;
@@ -27,6 +27,11 @@ const INTENTS_MAX: usize = 8;
 /// How long after our patience ended an iLO may still do what it was asked; and how long writing an intent
 /// may take.
 const LATE_LOGIN: Duration = Duration::from_secs(5);
+
+/// Whether a session is the one we hold, as the iLO tells it. A directory may call our account by another name.
+pub(super) fn is_ours(own: &Session, held: &Held) -> bool {
+    own.mine || own.owner.as_ref() == Some(&held.account)
+}
 
 impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// The session we hold, or a new one.
@@ -62,10 +67,26 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// be ended with its own token; a token is never sent to another address.
     async fn leave_old_door(&mut self, held: &Held) {
         let same_place = held.authority == self.target.authority;
-        if same_place && self.ilo.end(&held.token, &held.session).await == Ended::Done {
+        if same_place
+            && self.is_our_door(held).await == Ok(true)
+            && self.ilo.end(&held.token, &held.session).await == Ended::Done
+        {
             self.memory.held = None;
         } else {
             self.lose_door();
+        }
+    }
+
+    /// Whether what we hold is ours beyond the name that came with our login: a wrong one would be somebody else's, and a
+    /// log-out would end it. Whatever was named twice, or seen in a table of this run, is known; else it is looked at.
+    async fn is_our_door(&self, held: &Held) -> Result<bool, IloError> {
+        if self.notes.door.as_ref() == Some(&held.session) {
+            return Ok(true);
+        }
+        match self.ilo.session(&held.token, &held.session).await {
+            Ok(own) => Ok(own.is_some_and(|own| is_ours(&own, held))),
+            Err(IloError::NoValidSession) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -124,6 +145,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let outcome = match answer {
             Ok(login) => {
                 self.login = Some(LoginOutcome::Accepted);
+                self.notes.door = login.is_told_twice.then(|| login.session.clone());
                 let held = Held {
                     session: login.session,
                     token: login.token,
@@ -231,8 +253,13 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         if held.authority != self.target.authority {
             return;
         }
-        let ended = self.ilo.end(&held.token, &held.session).await;
-        match ended {
+        match self.is_our_door(&held).await {
+            Ok(true) => {}
+            // If that was spurious, the next start finds it.
+            Ok(false) => return self.lose_door(),
+            Err(_) => return,
+        }
+        match self.ilo.end(&held.token, &held.session).await {
             Ended::Done => self.memory.held = None,
             // If that was spurious, the next start finds it.
             Ended::AlreadyGone | Ended::NotOurs => self.lose_door(),

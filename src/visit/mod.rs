@@ -117,6 +117,8 @@ pub struct Notes {
     date: Option<Timestamp>,
     /// Since when whole tables leave out a suspect.
     left_out: BTreeMap<SessionId, Duration>,
+    /// Our own session, where this run saw it in a table as ours, or it was named to us twice.
+    door: Option<SessionId>,
     /// The last DELETE was answered as if our session were dead, and it was not.
     was_denied: bool,
     /// What is remembered could not be written.

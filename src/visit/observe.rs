@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::clock::{self, Judgement, Readings};
+use super::door::is_ours;
 use super::{VisitError, Visitor};
 use crate::policy::{self, Witness};
 use crate::redfish::{Collection, IloError, Member, Seen, Transport};
@@ -67,6 +68,9 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         };
         let own = sessions.iter().find(|session| session.id == held.session).cloned();
         self.doubt_door(own.as_ref(), &sessions)?;
+        if let Some(own) = own.as_ref().filter(|own| is_ours(own, &held)) {
+            self.notes.door = Some(own.id.clone());
+        }
         if own.is_none() && extent == Extent::Whole {
             extent = Extent::Cut(String::from("our own session is not in the collection"));
         }

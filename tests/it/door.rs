@@ -147,6 +147,36 @@ fn a_login_that_names_somebody_elses_session_takes_nothing_from_them() {
     }
 }
 
+/// The same, where a stop comes before anybody could see whose session that is; or a start and a stop.
+#[test]
+fn a_stop_before_the_first_look_ends_nobody_elses_session() {
+    for is_killed in [false, true] {
+        story(move || async move {
+            let mut world = World::of(&["r1"]);
+            let live = world.leaked("r1", "alice", 0);
+            let theirs = format!("{SESSIONS}{live}/");
+            world.after(move |request, answer| {
+                if request.method() == http::Method::POST {
+                    answer.headers_mut().insert(http::header::LOCATION, theirs.parse().unwrap());
+                    *answer.body_mut() = "{}".into();
+                } else if request.uri().path() == SESSIONS {
+                    *answer.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+                }
+                Duration::ZERO
+            });
+            let mut running = world.start();
+            world.pass(30).await;
+            assert_eq!(world.logins("r1"), 1, "{}", world.story());
+            if is_killed {
+                world.kill(running).await;
+                running = world.start();
+            }
+            world.stop(running).await;
+            assert!(world.lives("r1", &live), "{}", world.story());
+        });
+    }
+}
+
 #[test]
 fn a_login_whose_reply_is_lost_leaves_no_stray_after_two_visits() {
     story(|| async {
