@@ -92,7 +92,9 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 
     /// The held session is not ours to use any more. It may still be in the table.
     pub(super) fn lose_door(&mut self) {
-        if let Some(held) = self.memory.held.take() {
+        // Where its name may be somebody else's, its login alone proves it.
+        let is_known = self.notes.named.take().is_none();
+        if let Some(held) = self.memory.held.take().filter(|_| is_known) {
             self.memory.lose(Former::from(held));
         }
     }
@@ -145,14 +147,19 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let outcome = match answer {
             Ok(login) => {
                 self.login = Some(LoginOutcome::Accepted);
-                self.notes.door = login.is_told_twice.then(|| login.session.clone());
+                let is_known = login.is_told_twice;
+                self.notes.door = is_known.then(|| login.session.clone());
                 let held = Held {
                     session: login.session,
                     token: login.token,
                     account: self.account(),
                     authority: self.target.authority.clone(),
                 };
-                self.fresh = self.memory.intents.pop();
+                if is_known {
+                    self.fresh = self.memory.intents.pop();
+                } else {
+                    self.notes.named = self.memory.intents.last().cloned();
+                }
                 self.memory.held = Some(held.clone());
                 self.memory.expands = None;
                 Ok(held)

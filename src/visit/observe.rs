@@ -50,7 +50,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// One request where the iLO expands, one more per member where it does not. Strays of ours are ended
     /// on the way.
     pub(super) async fn observe(&mut self) -> Result<Observation, VisitError> {
-        let held = self.door().await?;
+        let mut held = self.door().await?;
         let asked = Instant::now();
         self.asked = self.world.started.elapsed();
         let seen = self.collection(&held).await.map_err(|error| self.failed(error))?;
@@ -66,11 +66,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
                 return Err(error);
             }
         };
+        self.put_door_right(&mut held, &sessions);
         let own = sessions.iter().find(|session| session.id == held.session).cloned();
-        self.doubt_door(own.as_ref(), &sessions)?;
-        if let Some(own) = own.as_ref().filter(|own| is_ours(own, &held)) {
-            self.notes.door = Some(own.id.clone());
-        }
         if own.is_none() && extent == Extent::Whole {
             extent = Extent::Cut(String::from("our own session is not in the collection"));
         }
@@ -122,14 +119,30 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         Ok(seen)
     }
 
-    /// A session that was named to us just now, and that the iLO does not call ours where it calls another one so, is
-    /// somebody else's: ended at our log-out, it would be lost to them. Ours is known by its login alone.
-    fn doubt_door(&mut self, own: Option<&Session>, sessions: &[Session]) -> Result<(), VisitError> {
-        let is_theirs = own.is_some_and(|own| !own.mine) && sessions.iter().any(|session| session.mine);
-        let Some(login) = self.fresh.take_if(|_| is_theirs) else { return Ok(()) };
-        self.memory.held = None;
-        self.memory.intents.push(login);
-        Err(VisitError::Nonsense(String::from("our login was answered with the location of another session")))
+    /// The session that was named to us may be somebody else's, or nobody's: a log-out would take it from them. Where the
+    /// iLO calls another one ours, and that one logged in when we did, we hold that one.
+    fn put_door_right(&mut self, held: &mut Held, sessions: &[Session]) {
+        let own = sessions.iter().find(|session| session.id == held.session);
+        if self.notes.door.is_none() && own.is_none_or(|own| !own.mine) {
+            let made_by = |session: &Session| {
+                let is_ours = session.mine && session.owner.as_ref() == Some(&held.account);
+                let login = session.login.filter(|_| is_ours)?;
+                let here = &held.authority;
+                let made = |intent: &&Intent| intent.authority == *here && intent.from <= login && login <= intent.to;
+                Some((session.id.clone(), self.memory.intents.iter().find(made)?.clone()))
+            };
+            if let Some((id, login)) = sessions.iter().find_map(made_by) {
+                held.session = id;
+                self.memory.held = Some(held.clone());
+                self.notes.named = Some(login);
+            }
+        }
+        let own = sessions.iter().find(|session| session.id == held.session);
+        if own.is_some_and(|own| is_ours(own, held)) {
+            self.notes.door = Some(held.session.clone());
+            let named = self.notes.named.take();
+            self.memory.intents.retain(|intent| Some(intent) != named.as_ref());
+        }
     }
 
     /// An answer tells the time, and not who is on. A login that is recorded next is one by that time.

@@ -155,7 +155,7 @@ fn faults(seed: u64, ilo: usize, calm_at_s: u64, config: &ConfigScript, acts: &m
                 On::Collection
             }
             Fault::Hidden | Fault::Stale => On::Collection,
-            Fault::NoToken | Fault::OddToken => On::Login,
+            Fault::NoToken | Fault::OddToken | Fault::OtherLocation | Fault::OtherSession => On::Login,
             Fault::NoUpdateState => On::Update,
             Fault::Vague => On::Any,
             _ => chance.of_these(&[
@@ -201,7 +201,7 @@ fn fault(chance: &mut Chance, exchange_s: u64) -> Fault {
         19 => Fault::Huge,
         20 => Fault::Redirect,
         21 => Fault::NoDate,
-        22 => chance.of_these(&[Fault::NoToken, Fault::OddToken]),
+        22 => chance.of_these(&[Fault::NoToken, Fault::OddToken, Fault::OtherLocation, Fault::OtherSession]),
         23 => Fault::CountLies,
         24 => Fault::Pages,
         25 => chance.of_these(&[Fault::Twice, Fault::Foreign]),
@@ -235,6 +235,14 @@ fn moves(seed: u64, ilo: usize, calm_at_s: u64, acts: &mut Vec<Act>) {
         let what = What::Between { ilo, on, deed, times: u32::try_from(chance.within((1, 4))).expect("few") };
         acts.push(Act { at_ms: chance.below(calm_at_s * 1000), what });
     }
+    // Somebody on our host has our account as well.
+    let mut chance = Chance::of(seed, "twins", ilo as u64);
+    if chance.one_in(4) {
+        let on = chance.of_these(&[On::Any, On::Collection, On::Login, On::Root]);
+        let what = What::Between { ilo, on, deed: Deed::Twin, times: 1 };
+        acts.push(Act { at_ms: chance.below(calm_at_s * 1000), what });
+    }
+    let mut chance = Chance::of(seed, "hands", ilo as u64);
     // A hand on the daemon while it is about to delete.
     if chance.one_in(4) {
         let deed = chance.of_these(&[Deed::Observe, Deed::Protect, Deed::Stop, Deed::Sleep]);
@@ -304,9 +312,11 @@ fn orders(seed: u64, count: usize, calm_at_s: u64, acts: &mut Vec<Act>) {
         let owner = chance.of_these(&OWNERS).to_owned();
         let ilo = chance.of_these(&[None, Some(chance.clone().index(count))]);
         let on = chance.of_these(&[On::Member, On::Member, On::Update, On::Delete]);
-        let (what, end) = match chance.index(3) {
+        let (what, end) = match chance.index(5) {
             0 => (What::Pause { for_s }, What::Resume),
             1 => (What::Between { ilo: chance.index(count), on, deed: Deed::Pause, times: 1 }, What::Resume),
+            2 => (What::ShieldOne { ilo: chance.index(count) }, What::Unshield),
+            3 => (What::Sweep { ilo: chance.index(count), ends: chance.one_in(2) }, What::BadReload),
             _ => (What::Shield { owner, ilo, for_s }, What::Unshield),
         };
         let later_ms = chance.of_these(&[1, 5_000, 600_000, 7_200_000]);

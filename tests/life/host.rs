@@ -2,13 +2,15 @@
 
 use std::future::pending;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ilo_reaper::event::{Event, Tell};
-use ilo_reaper::fleet::{Command, Fleet, Start, Turns, Wish};
+use ilo_reaper::fleet::{Asked, Command, Fleet, Start, Turns, Wish};
 use ilo_reaper::settings::{Conditions, Glob, IloName, Order, Protection, Shield};
 use ilo_reaper::state::model::Model;
 use ilo_reaper::time::{HostClock, Timestamp};
+use ilo_reaper::visit::MayEnd;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -27,7 +29,7 @@ pub(crate) struct Host {
     /// What a start or a reload reads.
     pub(crate) config: ConfigScript,
     /// The state was lost, and no person said that it may delete again.
-    is_observing: bool,
+    is_observing: Arc<AtomicBool>,
     running: Option<(mpsc::Sender<Command>, JoinHandle<()>)>,
     is_stopping: bool,
     life: u64,
@@ -36,7 +38,7 @@ pub(crate) struct Host {
 impl Host {
     pub(crate) fn new(world: World, config: ConfigScript) -> Self {
         let disk = Disk { world: world.clone(), model: Model::default() };
-        Self { world, disk, config, is_observing: false, running: None, is_stopping: false, life: 0 }
+        Self { world, disk, config, is_observing: Arc::default(), running: None, is_stopping: false, life: 0 }
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -55,7 +57,7 @@ impl Host {
             let mut inner = self.world.lock();
             let now = self.world.now(&inner);
             inner.alive = Some(self.life);
-            inner.oracle.born(now, self.life, &self.config, self.is_observing);
+            inner.oracle.born(now, self.life, &self.config, self.is_observing());
         }
         let clock = {
             let world = self.world.clone();
@@ -64,7 +66,7 @@ impl Host {
         let (commands, receiver) = mpsc::channel(16);
         let fleet = Fleet::new(Start {
             settings: config::settings(&self.config),
-            observing: self.is_observing.then(|| String::from("the state was lost")),
+            observing: self.is_observing().then(|| String::from("the state was lost")),
             remembered: self.disk.model.remembered(),
             ended_lately: self.disk.model.ended_lately(clock.now()),
             orders: self.disk.model.orders(),
@@ -89,7 +91,7 @@ impl Host {
         {
             let mut inner = self.world.lock();
             let now = self.world.now(&inner);
-            inner.oracle.in_force(now, config, self.is_observing);
+            inner.oracle.in_force(now, config, self.is_observing());
         }
         // A loop that is gone needs no telling.
         let _gone = commands.send(Command::Replace(config::settings(config))).await;
@@ -153,12 +155,64 @@ impl Host {
         self.ask(Wish::Pause(order), move |oracle| oracle.paused(until));
     }
 
-    /// A person takes it off. After a lost state nobody does.
+    /// A person takes it off, or says after a lost state that it may delete again.
     pub(crate) fn resume(&self) {
-        if !self.is_observing {
-            self.world.lock().oracle.resumes();
-            self.ask(Wish::Resume(String::from("a person")), |_| {});
+        {
+            let mut inner = self.world.lock();
+            let now = self.world.now(&inner);
+            inner.oracle.resumes();
+            if self.is_observing() && self.running.is_some() && !self.is_stopping {
+                inner.oracle.may_end_again(now);
+            }
         }
+        let is_observing = Arc::clone(&self.is_observing);
+        self.ask(Wish::Resume(String::from("a person")), move |_| is_observing.store(false, Ordering::Relaxed));
+    }
+
+    /// A person wants an iLO visited at once, and perhaps swept, whatever the mode.
+    pub(crate) fn sweep(&self, ilo: usize, ends: bool) {
+        let Some((commands, _)) = self.running.as_ref().filter(|_| !self.is_stopping) else { return };
+        let (world, commands, life) = (self.world.clone(), commands.clone(), self.life);
+        let may_end = if ends { MayEnd::InAnyMode } else { MayEnd::No };
+        let asked = Asked { ilos: [IloName::new(&host(ilo))].into(), may_end };
+        if ends {
+            world.lock().oracle.sweeps(ilo);
+        }
+        tokio::spawn(async move {
+            let (answer, heard) = oneshot::channel();
+            let _gone = commands.send(Command::Visit(asked, answer)).await;
+            // Whatever comes of it, it is over.
+            let _round = heard.await;
+            let mut inner = world.lock();
+            if ends && inner.alive == Some(life) {
+                inner.oracle.swept(ilo);
+            }
+        });
+    }
+
+    /// A reload finds a configuration that is wrong.
+    pub(crate) async fn refuse(&self) {
+        let Some((commands, _)) = self.running.as_ref().filter(|_| !self.is_stopping) else { return };
+        let _gone = commands.send(Command::Refused).await;
+    }
+
+    /// A person protects the session that has the highest id there.
+    pub(crate) fn shield_one(&self, ilo: usize) {
+        let id = {
+            let inner = self.world.lock();
+            let now = self.world.now(&inner);
+            inner.sites[ilo].ilo.sessions(now).map(|session| session.id.clone()).max()
+        };
+        let Some(id) = id else { return };
+        let order = self.order(None);
+        let protection = Protection { id: String::new(), conditions: Conditions::default(), until: order.until };
+        let session = Some(ilo_reaper::session::SessionId::read(id.as_str()));
+        let shield = Shield { protection, ilo: Some(IloName::new(&host(ilo))), session, order };
+        self.ask(Wish::Protect(Box::new(shield)), move |oracle| oracle.shielded_one(ilo, id));
+    }
+
+    fn is_observing(&self) -> bool {
+        self.is_observing.load(Ordering::Relaxed)
     }
 
     /// A person protects an account.
@@ -189,7 +243,8 @@ impl Host {
 
     fn end(&self, shield: &Shield) {
         let owner = shield.protection.conditions.owner.iter().flatten().next().map(ToString::to_string);
-        self.world.lock().oracle.unshields(&owner.unwrap_or_default());
+        let session = shield.session.as_ref().map(ToString::to_string);
+        self.world.lock().oracle.unshields(&owner.or(session).unwrap_or_default());
         self.ask(Wish::Unprotect(shield.protection.id.clone(), String::from("a person")), |_| {});
     }
 
@@ -219,7 +274,7 @@ impl Host {
 
     /// The state is set aside, and the next life only observes.
     pub(crate) fn lose_state(&mut self) {
-        self.is_observing = true;
+        self.is_observing.store(true, Ordering::Relaxed);
         self.disk.model = Model::default();
         self.world.lock().oracle.state_lost();
     }

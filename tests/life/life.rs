@@ -284,6 +284,9 @@ impl<'a> Driver<'a> {
             }
             What::Pause { for_s } => self.host.pause(*for_s),
             What::Resume => self.host.resume(),
+            What::Sweep { ilo, ends } => self.host.sweep(*ilo, *ends),
+            What::BadReload => self.host.refuse().await,
+            What::ShieldOne { ilo } => self.host.shield_one(*ilo),
             What::Shield { owner, ilo, for_s } => self.host.shield(owner, *ilo, *for_s),
             What::Unshield => self.host.unshield(),
             What::HostClock { step_s } => {

@@ -10,7 +10,8 @@ pub(crate) fn group(seed: u64, number: u64) -> GroupScript {
     let rules = 1 + chance.index(3);
     GroupScript {
         enforces: !chance.one_in(6),
-        password: 0,
+        // Now and then it is wrong from the first day on.
+        password: u32::from(Chance::of(seed, "password", number).one_in(20)),
         account: 0,
         is_pinned: chance.one_in(2),
         protect: (0..protects).map(|_| protect(&mut chance)).collect(),
@@ -99,6 +100,10 @@ pub(crate) fn protect(chance: &mut Chance) -> ProtectScript {
         conditions.owner = Some("bob".to_owned());
     }
     conditions.age_s = chance.perhaps(6, |chance| chance.within((60, 7200)));
+    conditions.idle_s = chance.perhaps(8, |chance| chance.within((60, 3600)));
+    conditions.tags = chance.perhaps(6, |chance| chance.of_these(&["REST", "Web UI"]).to_owned()).into_iter().collect();
+    conditions.user_types =
+        chance.perhaps(8, |chance| chance.of_these(&["Local", "Directory"]).to_owned()).into_iter().collect();
     ProtectScript { conditions, until_s: chance.perhaps(3, |chance| chance.within((0, 20_000)).cast_signed()) }
 }
 

@@ -187,8 +187,14 @@ pub(crate) enum What {
     StateLost { down_s: u64 },
     /// A person puts the brake on, until somebody resumes or for so long.
     Pause { for_s: Option<u64> },
-    /// A person takes it off again.
+    /// A person takes it off again; after a lost state, for the first time.
     Resume,
+    /// A person asks for a visit at once; and that it end whom the rules find, whatever the mode.
+    Sweep { ilo: usize, ends: bool },
+    /// A reload whose configuration is wrong.
+    BadReload,
+    /// A person protects one session there.
+    ShieldOne { ilo: usize },
     /// A person protects an account, on one iLO where that is named.
     Shield { owner: String, ilo: Option<usize>, for_s: Option<u64> },
     /// A person ends the first of the protections that stand.
@@ -306,6 +312,9 @@ pub(crate) enum Fault {
     /// A login's answer without its token, or with a token that is no header.
     NoToken,
     OddToken,
+    /// It names somebody else's session, and the body ours; or the body tells none.
+    OtherLocation,
+    OtherSession,
     /// The collection tells another number of members than it has.
     CountLies,
     /// It says that there is a further page, and lacks what may be on that.

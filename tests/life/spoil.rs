@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::chance::Chance;
 use crate::oracle::{Picture, Truth};
 use crate::script::{Fault, On};
-use crate::world::Site;
+use crate::world::{ACCOUNTS, Site};
 
 const SESSIONS: &str = "/redfish/v1/SessionService/Sessions";
 
@@ -67,6 +67,17 @@ pub(crate) fn serve(site: &mut Site, now: Moment, on: On, fault: Option<Fault>, 
     }
     truth.is_flashing = site.is_flashing;
     let mut spoiled = Spoiled { response: Some(reply.response), after: Some(reply.after), truth };
+    if let Some(fault) = fault.filter(|_| on == On::Login)
+        && let Some(response) = spoiled.response.as_mut().filter(|response| response.headers().contains_key(LOCATION))
+        && matches!(fault, Fault::OtherLocation | Fault::OtherSession)
+    {
+        let theirs = site.ilo.sessions(now).find(|session| !ACCOUNTS.contains(&session.owner.as_str()));
+        let theirs = theirs.map_or_else(|| String::from("svc-ghost"), |session| session.id.to_string());
+        response.headers_mut().insert(LOCATION, format!("{SESSIONS}/{theirs}/").parse().expect("a location"));
+        if fault == Fault::OtherSession {
+            *response.body_mut() = Bytes::from_static(b"{}");
+        }
+    }
     if let Some(fault) = fault {
         spoil(&mut spoiled, fault, on, &mut site.spoiling);
     }

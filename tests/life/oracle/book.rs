@@ -118,6 +118,8 @@ pub(super) struct Book {
     pauses_since: Option<Moment>,
     /// When this life of the daemon was first told who is on.
     pub(super) first_told_at: Option<Moment>,
+    /// Our session that it looked at before a log-out, until that is answered.
+    pub(super) looked_at: Option<SessionId>,
     /// Our session that asks who is on.
     pub(super) asking: Option<SessionId>,
     /// The last request asked to expand.
@@ -170,7 +172,7 @@ impl Book {
             self.lose_proofs();
         }
         (self.is_new, self.has_left, self.first_told_at) = (true, false, None);
-        (self.under_way, self.rest_until) = (0, None);
+        (self.under_way, self.rest_until, self.looked_at) = (0, None, None);
         self.is_clock_told &= self.is_clock_written;
     }
 
@@ -353,6 +355,15 @@ impl Book {
                     self.twins.insert(rival.id.clone());
                 }
             }
+        }
+    }
+
+    /// It is told of our own session that it looked at before a log-out: now it knows.
+    pub(super) fn knows_door(&mut self, id: &SessionId) {
+        if self.looked_at.take_if(|looked_at| looked_at == id).is_some()
+            && let Some(ours) = self.ours.get_mut(id)
+        {
+            ours.is_excused = false;
         }
     }
 

@@ -119,6 +119,14 @@ impl Oracle {
         }
     }
 
+    /// Before a log-out it may look whether that session is ours. If that is not answered, nobody knows.
+    pub(super) fn looks_at_door(&mut self, number: usize, id: &SessionId) {
+        let book = &mut self.books[number];
+        if let Some(ours) = book.ours.get_mut(id).filter(|ours| !ours.is_excused) {
+            (ours.is_excused, book.looked_at) = (true, Some(id.clone()));
+        }
+    }
+
     pub(super) fn ours_alive<'a>(
         &'a self,
         now: Moment,
@@ -144,8 +152,13 @@ impl Oracle {
         let token = response.headers().get("x-auth-token").and_then(|token| token.to_str().ok());
         if response.status() == 201 && token.is_some_and(|token| !token.contains(' ')) {
             let book = &mut self.books[number];
-            let is_it = |ours: &&mut Ours| ours.token.as_deref() == token;
-            book.ours.values_mut().filter(is_it).for_each(|ours| ours.is_excused = false);
+            // Where it names another one, that is no answer.
+            let location = response.headers().get(http::header::LOCATION).and_then(|location| location.to_str().ok());
+            let named = location.map(|location| location.trim_end_matches('/'));
+            let is_it = |(id, ours): &(&SessionId, &mut Ours)| {
+                ours.token.as_deref() == token && named.is_some_and(|named| named.ends_with(id.as_str()))
+            };
+            book.ours.iter_mut().filter(is_it).for_each(|(_, ours)| ours.is_excused = false);
             let held: Vec<SessionId> = self
                 .ours_alive(now, number, site)
                 .filter(|(ours, _)| !ours.is_excused)

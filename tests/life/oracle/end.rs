@@ -23,6 +23,9 @@ const FLASHING_TELLS: Duration = Duration::from_secs(25);
 /// the daemon allows for beside that.
 const LOST_LOGIN: Duration = Duration::from_secs(30 + 50 + 6);
 
+/// Two readings in whole seconds, and one more for the span.
+const SLACK: Duration = Duration::from_secs(3);
+
 /// Times that are later than now by so much are wrong: whoever sets a clock by hand may be two minutes off.
 const TOLERATED: Duration = Duration::from_secs(130);
 
@@ -53,7 +56,11 @@ impl Oracle {
             |told: &Session| ACCOUNTS.contains(&told.owner.as_str()) && told.origin == US && !self.records.waits(id);
         // Or another login of ours, of which nobody knows that it made nothing, could have made it.
         let could_be_lost = |told: &Session| {
-            let within = |(at, _): &(Moment, _)| *at <= told.login && told.login.since(*at) <= LOST_LOGIN;
+            // It may have happened, by whole seconds, as soon as the time was asked for.
+            let from = |(at, asked): &(Moment, Option<Moment>)| asked.unwrap_or(*at).min(*at);
+            let within = |login: &(Moment, Option<Moment>)| {
+                from(login) <= told.login + SLACK && told.login.since(login.0) <= LOST_LOGIN
+            };
             book.lost_logins.iter().any(within)
         };
         // Only a login that was written down, and whose end nobody knows, explains one.
@@ -204,7 +211,7 @@ impl Oracle {
             for (name, place) in one.config.places.iter().enumerate() {
                 let Some(group) = one.config.members[name].filter(|_| *place == number) else { continue };
                 let group = &one.config.groups[group];
-                if !group.enforces || one.observes {
+                if !(group.enforces || self.is_swept(name)) || one.observes {
                     why = ("I6", String::from("it is only to be observed"));
                     continue;
                 }

@@ -158,6 +158,7 @@ impl Oracle {
         }
         self.passwords = Passwords::default();
         self.records.forget_events();
+        self.ends_sweeps();
         self.in_force(now, config, observes);
         self.books.iter_mut().for_each(|book| book.has_left = false);
         // By a clock that was set since, nobody can tell whether a deletion is a minute old.
@@ -194,6 +195,12 @@ impl Oracle {
         if self.history.len() > 64 {
             self.history.drain(..32);
         }
+    }
+
+    /// Somebody says after a lost state that it may delete again.
+    pub(crate) fn may_end_again(&mut self, now: Moment) {
+        let config = Arc::clone(&self.now_in_force().config);
+        self.history.push(InForce { since: now, config, observes: false, stops: false });
     }
 
     /// A clean stop begins: nothing of others is deleted from now on.
@@ -339,6 +346,7 @@ impl Oracle {
         match on {
             On::Login => self.logs_in(now, number, site, request.body()),
             On::Delete => self.ends(now, number, site, &id, acting.as_ref()),
+            On::Member if acting.as_ref() == Some(&id) && self.now_in_force().stops => self.looks_at_door(number, &id),
             On::Collection => {
                 self.counts.visits += u64::from(wishes || !has_wished);
                 self.books[number].visit_begins();
@@ -430,6 +438,7 @@ impl Oracle {
             }
             On::Member => {
                 if let Some(session) = &truth.look {
+                    book.knows_door(&session.id);
                     book.looks(Look { sent, session: session.clone(), is_vague: truth.is_vague });
                 }
                 book.reads(response.status().as_u16(), truth.look.as_ref());

@@ -14,6 +14,10 @@ const UNSURE_S: i64 = 2;
 pub(super) struct Orders {
     pause: Option<Until>,
     shields: Vec<(String, Option<usize>, Until)>,
+    /// Sessions that are protected one by one, and where.
+    ones: Vec<(usize, SessionId)>,
+    /// iLOs that are swept, whatever the mode, each as often as it was asked for.
+    sweeps: Vec<usize>,
     /// How often something was taken back.
     taken_back: u64,
 }
@@ -52,9 +56,35 @@ impl Oracle {
         self.orders.shields.push((owner, ilo, until));
     }
 
-    /// Somebody asks to end one of those of this account.
+    /// One session is protected, and somebody was told so.
+    pub(crate) fn shielded_one(&mut self, ilo: usize, id: SessionId) {
+        self.orders.ones.push((ilo, id));
+    }
+
+    /// A sweep is asked for; and it is over.
+    pub(crate) fn sweeps(&mut self, ilo: usize) {
+        self.orders.sweeps.push(ilo);
+    }
+
+    pub(crate) fn swept(&mut self, ilo: usize) {
+        let place = self.orders.sweeps.iter().position(|other| *other == ilo);
+        place.into_iter().for_each(|place| drop(self.orders.sweeps.remove(place)));
+    }
+
+    /// Whether somebody sweeps what goes by this name.
+    pub(super) fn is_swept(&self, name: usize) -> bool {
+        self.orders.sweeps.contains(&name)
+    }
+
+    /// Whoever asked for a sweep is gone with the daemon.
+    pub(super) fn ends_sweeps(&mut self) {
+        self.orders.sweeps.clear();
+    }
+
+    /// Somebody asks to end one of those of this account, or that of one session.
     pub(crate) fn unshields(&mut self, owner: &str) {
         self.orders.shields.retain(|(other, _, _)| other != owner);
+        self.orders.ones.retain(|(_, id)| id.as_str() != owner);
         self.orders.taken_back += 1;
     }
 
@@ -80,6 +110,9 @@ impl Oracle {
             return Err(("pause", String::from("the daemon is paused, and said so")));
         }
         let is_mixed_up = self.is_mixed_up();
+        if self.orders.ones.iter().any(|(ilo, one)| *ilo == number && one == id) && !is_mixed_up {
+            return Err(("I2", format!("{id} is protected by hand, and somebody was told so")));
+        }
         let Some(session) = site.ilo.session(id, now) else { return Ok(()) };
         let covers = |(owner, ilo, _): &&(String, Option<usize>, Until)| {
             owner.eq_ignore_ascii_case(&session.owner) && ilo.is_none_or(|ilo| ilo == number && !is_mixed_up)
