@@ -29,7 +29,7 @@ const INTENTS_MAX: usize = 8;
 const LATE_LOGIN: Duration = Duration::from_secs(5);
 
 /// Whether a session is the one we hold, as the iLO tells it. A directory may call our account by another name.
-pub(super) fn is_ours(own: &Session, held: &Held) -> bool {
+fn is_ours(own: &Session, held: &Held) -> bool {
     own.mine || own.owner.as_ref() == Some(&held.account)
 }
 
@@ -49,7 +49,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             if held.authority == self.target.authority && held.account == self.account() {
                 return Ok(held);
             }
-            self.leave_old_door(&held).await;
+            self.leave_old_door(&held).await?;
         }
         if self.may_log_in == MayLogIn::No {
             return Err(VisitError::NoLoginNow);
@@ -65,15 +65,40 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 
     /// The configuration names another account or address now. At the same address the old session can still
     /// be ended with its own token; a token is never sent to another address.
-    async fn leave_old_door(&mut self, held: &Held) {
+    async fn leave_old_door(&mut self, held: &Held) -> Result<(), VisitError> {
         let same_place = held.authority == self.target.authority;
-        if same_place
-            && self.is_our_door(held).await == Ok(true)
-            && self.ilo.end(&held.token, &held.session).await == Ended::Done
+        if same_place && self.is_our_door(held).await? && self.ilo.end(&held.token, &held.session).await == Ended::Done
         {
             self.memory.held = None;
         } else {
             self.lose_door();
+        }
+        Ok(())
+    }
+
+    /// The session that was named to us may be somebody else's, or nobody's: a log-out would take it from them. Where the
+    /// iLO calls another one ours, and that one logged in when we did, we hold that one.
+    pub(super) fn put_door_right(&mut self, held: &mut Held, sessions: &[Session]) {
+        let own = sessions.iter().find(|session| session.id == held.session);
+        if self.notes.door.is_none() && own.is_none_or(|own| !own.mine) {
+            let made_by = |session: &Session| {
+                let is_ours = session.mine && session.owner.as_ref() == Some(&held.account);
+                let login = session.login.filter(|_| is_ours)?;
+                let here = &held.authority;
+                let made = |intent: &&Intent| intent.authority == *here && intent.from <= login && login <= intent.to;
+                Some((session.id.clone(), self.memory.intents.iter().find(made)?.clone()))
+            };
+            if let Some((id, login)) = sessions.iter().find_map(made_by) {
+                held.session = id;
+                self.memory.held = Some(held.clone());
+                self.notes.named = Some(login);
+            }
+        }
+        let own = sessions.iter().find(|session| session.id == held.session);
+        if own.is_some_and(|own| is_ours(own, held)) {
+            self.notes.door = Some(held.session.clone());
+            let named = self.notes.named.take();
+            self.memory.intents.retain(|intent| Some(intent) != named.as_ref());
         }
     }
 

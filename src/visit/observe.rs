@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::clock::{self, Judgement, Readings};
-use super::door::is_ours;
 use super::{VisitError, Visitor};
 use crate::policy::{self, Witness};
 use crate::redfish::{Collection, IloError, Member, Seen, Transport};
@@ -117,32 +116,6 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         self.learn_table(&seen);
         self.end_strays(&held, &seen).await?;
         Ok(seen)
-    }
-
-    /// The session that was named to us may be somebody else's, or nobody's: a log-out would take it from them. Where the
-    /// iLO calls another one ours, and that one logged in when we did, we hold that one.
-    fn put_door_right(&mut self, held: &mut Held, sessions: &[Session]) {
-        let own = sessions.iter().find(|session| session.id == held.session);
-        if self.notes.door.is_none() && own.is_none_or(|own| !own.mine) {
-            let made_by = |session: &Session| {
-                let is_ours = session.mine && session.owner.as_ref() == Some(&held.account);
-                let login = session.login.filter(|_| is_ours)?;
-                let here = &held.authority;
-                let made = |intent: &&Intent| intent.authority == *here && intent.from <= login && login <= intent.to;
-                Some((session.id.clone(), self.memory.intents.iter().find(made)?.clone()))
-            };
-            if let Some((id, login)) = sessions.iter().find_map(made_by) {
-                held.session = id;
-                self.memory.held = Some(held.clone());
-                self.notes.named = Some(login);
-            }
-        }
-        let own = sessions.iter().find(|session| session.id == held.session);
-        if own.is_some_and(|own| is_ours(own, held)) {
-            self.notes.door = Some(held.session.clone());
-            let named = self.notes.named.take();
-            self.memory.intents.retain(|intent| Some(intent) != named.as_ref());
-        }
     }
 
     /// An answer tells the time, and not who is on. A login that is recorded next is one by that time.

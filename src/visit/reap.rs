@@ -96,18 +96,20 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             }
             // Deletions may be slow, and firmware may come in between.
             if asked.is_none_or(|asked| asked.ago(&self.world.clock) > FLASHING_TELLS) {
-                asked = Some(Looked::now(&self.world.clock));
-                match self.ilo.flashing(&held.token).await {
-                    Ok(Flashing::No) => {}
-                    Ok(Flashing::Perhaps(state)) => {
-                        let fate = Fate::Spared(Stay::Flashing(state));
-                        visit.fates.extend(doomed[number..].iter().map(|one| (one.case().clone(), fate.clone())));
-                        return;
-                    }
+                let asks = Looked::now(&self.world.clock);
+                asked = Some(asks);
+                let stay = match self.ilo.flashing(&held.token).await {
+                    // The answer may be from before the host slept.
+                    Ok(Flashing::No) => (asks.ago(&self.world.clock) > FLASHING_TELLS).then_some(Stay::TooLate),
+                    Ok(Flashing::Perhaps(state)) => Some(Stay::Flashing(state)),
                     Err(error) => {
                         visit.cut_short = Some(self.failed(error.into()));
                         return;
                     }
+                };
+                if let Some(fate) = stay.map(Fate::Spared) {
+                    visit.fates.extend(doomed[number..].iter().map(|one| (one.case().clone(), fate.clone())));
+                    return;
                 }
             }
             match self.end_one(armed, held, one, &visit.seen).await {

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use ilo_sim::{Moment, Session, SessionId, Stamp};
+use ilo_sim::{Moment, Session, SessionId};
 
-use crate::spoil::lacks;
-use crate::world::{ACCOUNTS, US};
+use super::seen::Seen;
 
 /// Whoever a whole table leaves out for so long is gone, for all that anybody can tell.
 const HIDDEN_FOR_GOOD: Duration = Duration::from_secs(600);
@@ -52,15 +51,6 @@ pub(super) struct Ours {
     pub(super) hidden_since: Option<Moment>,
 }
 
-/// One session, as the daemon could see it over several visits of one life.
-#[derive(Clone, Debug)]
-struct Seen {
-    login: Moment,
-    access: Moment,
-    shown: Stamp,
-    longest_gap: Option<Duration>,
-}
-
 /// How long after it was sent a login may happen, on the iLO's clock, and one second more on both sides.
 pub(super) const LOST_LOGIN_S: u64 = 90;
 
@@ -85,7 +75,7 @@ pub(super) struct Book {
     pub(super) lost_logins: Vec<(Moment, Option<Moment>)>,
     /// Sessions of our account and origin that were told together with a lost one of ours from the same second.
     pub(super) twins: BTreeSet<SessionId>,
-    seen: BTreeMap<SessionId, Seen>,
+    pub(super) seen: BTreeMap<SessionId, Seen>,
     /// What the last whole look told the clock to be, and when.
     last_shown: Option<(i64, Moment)>,
     /// What it was ahead of the host's clock then, and that of true time, and when.
@@ -115,7 +105,7 @@ pub(super) struct Book {
     /// The configuration stopped to name it while we were there.
     pub(super) has_left: bool,
     /// When who is on was first told after its clock had moved.
-    pauses_since: Option<Moment>,
+    pub(super) pauses_since: Option<Moment>,
     /// When this life of the daemon was first told who is on.
     pub(super) first_told_at: Option<Moment>,
     /// Our session that it looked at before a log-out, until that is answered.
@@ -314,50 +304,6 @@ impl Book {
         }
     }
 
-    /// Who is on, one by one.
-    fn sees_all(&mut self, at: Moment, sessions: &[Session], is_vague: bool) {
-        // What the iLO did not tell nobody could see.
-        let is_told =
-            |session: &&Session| !self.vague.contains(&session.id) || lacks(session.id.as_str()) != "AccessTime";
-        // Pauses that were seen before its clock moved may be of two clocks.
-        if self.moved_at() >= self.pauses_since {
-            self.seen.clear();
-            self.pauses_since = Some(at);
-        }
-        for session in sessions.iter().filter(is_told) {
-            see(&mut self.seen, session);
-        }
-        let of_our_account =
-            |session: &&Session| ACCOUNTS.iter().any(|account| session.owner.eq_ignore_ascii_case(account));
-        // Where the session that asks is not told, nobody knows where we come from, and whoever has our account may be us.
-        let is_held = |session: &Session| self.ours.get(&session.id).is_some_and(|ours| !ours.is_excused);
-        let is_origin_known = sessions.iter().any(is_held);
-        // Where two strangers could be the one that was lost, it need not be told itself to be proven no more.
-        let strangers: Vec<Moment> = (sessions.iter().filter(of_our_account))
-            .filter(|session| !self.ours.contains_key(&session.id))
-            .map(|session| session.login)
-            .collect();
-        for lost in self.ours.values_mut().filter(|ours| ours.is_excused) {
-            let apart_s = |login: &Moment| login.0.abs_diff(lost.login.0) / 1000;
-            let rivals = strangers.iter().filter(|login| apart_s(login) <= LOST_LOGIN_S).count();
-            lost.is_unprovable |= rivals > 1;
-        }
-        for rival in sessions.iter().filter(of_our_account) {
-            let known = self.ours.get(&rival.id);
-            let (is_stranger, is_unprovable) = (known.is_none(), known.is_none_or(|ours| ours.is_unprovable));
-            for lost in sessions.iter().filter(of_our_account).filter(|lost| lost.id != rival.id) {
-                let Some(ours) = self.ours.get_mut(&lost.id).filter(|ours| ours.is_excused) else { continue };
-                // Which of the two is ours nobody can tell, now or later. One of ours from another clock may be it too.
-                let apart_s = rival.login_shown.epoch_s().abs_diff(lost.login_shown.epoch_s());
-                let is_from_elsewhere = is_stranger && is_origin_known && rival.origin != US;
-                ours.is_unprovable |= is_unprovable && apart_s <= if is_from_elsewhere { 0 } else { LOST_LOGIN_S };
-                if is_stranger && rival.login == lost.login && rival.origin == US && !is_vague {
-                    self.twins.insert(rival.id.clone());
-                }
-            }
-        }
-    }
-
     /// It is told of our own session that it looked at before a log-out: now it knows.
     pub(super) fn knows_door(&mut self, id: &SessionId) {
         if self.looked_at.take_if(|looked_at| looked_at == id).is_some()
@@ -385,11 +331,6 @@ impl Book {
         }
     }
 
-    /// The longest time between two accesses that the daemon could see.
-    pub(super) fn longest_gap(&self, id: &SessionId) -> Option<Duration> {
-        self.seen.get(id)?.longest_gap
-    }
-
     /// Whose token it is; `None` where this iLO never gave it to us.
     pub(super) fn owner_of(&self, token: &[u8]) -> Option<SessionId> {
         let owns = |ours: &Ours| ours.token.as_ref().is_some_and(|own| own.as_bytes() == token);
@@ -403,18 +344,5 @@ impl Book {
 
     pub(super) fn excuse_all(&mut self) {
         self.ours.values_mut().for_each(|ours| ours.is_excused = true);
-    }
-}
-
-/// Only what an iLO shows can be seen: an SSH session's access time stands still.
-fn see(seen: &mut BTreeMap<SessionId, Seen>, session: &Session) {
-    let new = || Seen { login: session.login, access: session.access, shown: session.access_shown, longest_gap: None };
-    let seen = seen.entry(session.id.clone()).or_insert_with(new);
-    if seen.login != session.login {
-        *seen = new();
-    }
-    if session.access_shown != seen.shown {
-        seen.longest_gap = seen.longest_gap.max(Some(session.access.since(seen.access)));
-        (seen.access, seen.shown) = (session.access, session.access_shown);
     }
 }

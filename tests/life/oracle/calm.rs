@@ -100,6 +100,8 @@ impl Oracle {
         let (lost, logins) = (self.lost_logins(number), book.logins_before_calm.min(book.logins_since));
         is_slow
             || is_full && within(book.refused_full, 180)
+            // A place that became free is asked for within half a minute.
+            || within(book.refused_full, 60)
             || if calm == Calm::Short { logins >= 2 || lost >= 2 } else { lost >= 3 }
             || within(book.forbidden, 3700)
             || self.passwords.may_wait(now, group, self.name_of(number), every * 2 + Duration::from_secs(60))
@@ -107,13 +109,6 @@ impl Oracle {
 
     /// Logins there of which nobody can know the end: the daemon says so, and they were truly sent.
     fn lost_logins(&self, number: usize) -> usize {
-        eprintln!(
-            "LOST {} {} {} {}",
-            self.records.intents_at(&host(number)),
-            self.truly_lost(number),
-            self.books[number].unsent_logins,
-            self.books[number].lost_logins.len()
-        );
         self.records.intents_at(&host(number)).min(self.truly_lost(number) + self.books[number].unsent_logins)
     }
 

@@ -45,11 +45,13 @@ struct Group {
 }
 
 impl Passwords {
-    /// Another password is another beginning.
+    /// Another password is another beginning, and so is one that nobody had for a while.
     pub(super) fn changed(&mut self, before: &ConfigScript, after: &ConfigScript) {
         for number in 0..before.groups.len().max(after.groups.len()) {
-            let password =
-                |config: &ConfigScript| config.groups.get(number).map(|group| (group.password, group.account));
+            let password = |config: &ConfigScript| {
+                let is_used = config.members.contains(&Some(number));
+                config.groups.get(number).filter(|_| is_used).map(|group| (group.password, group.account))
+            };
             if password(before) != password(after) {
                 self.groups.remove(&number);
                 // What becomes of a login under way says nothing about the new one.
@@ -120,7 +122,11 @@ impl Oracle {
     }
 
     /// Before a log-out it may look whether that session is ours. If that is not answered, nobody knows.
-    pub(super) fn looks_at_door(&mut self, number: usize, id: &SessionId) {
+    pub(super) fn looks_at_door(&mut self, now: Moment, number: usize, site: &Site, id: &SessionId) {
+        let is_needed = site.ilo.session(id, now).is_some_and(|session| self.is_of_our_account(now, number, session));
+        if is_needed && !self.now_in_force().stops {
+            return;
+        }
         let book = &mut self.books[number];
         if let Some(ours) = book.ours.get_mut(id).filter(|ours| !ours.is_excused) {
             (ours.is_excused, book.looked_at) = (true, Some(id.clone()));

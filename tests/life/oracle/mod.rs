@@ -6,6 +6,8 @@
 //! | module | what it judges |
 //! | --- | --- |
 //! | `end` | a DELETE of somebody's session: everything that must be true when it is sent |
+//! | `history` | what is in force, and was lately |
+//! | `book`, `seen` | what is kept about one iLO, and about its sessions over several visits |
 //! | `truth` | whether a policy lets a session go, by true times |
 //! | `door` | our own sessions: logins, passwords, strays, what the state knows |
 //! | `record` | records and events: each deletion exactly once |
@@ -16,9 +18,11 @@ mod book;
 mod calm;
 mod door;
 mod end;
+mod history;
 mod orders;
 mod path;
 mod record;
+mod seen;
 mod truth;
 
 use std::sync::Arc;
@@ -32,6 +36,7 @@ pub(crate) use book::Picture;
 use book::{Book, Look, Ours};
 pub(crate) use calm::Calm;
 use door::Passwords;
+use history::InForce;
 use orders::Orders;
 use path::told_path;
 use record::Records;
@@ -41,9 +46,6 @@ use crate::world::Site;
 
 /// A clean stop that takes so long may leave something undone.
 const STOP_AT_LEAST: Duration = Duration::from_secs(30);
-
-/// What a visit may take beyond its budget: it waits for the state and for its turn.
-const A_VISIT: Duration = Duration::from_secs(60);
 
 /// An iLO that asks for more rest than that gets no more.
 const RETRY_AFTER_MAX_S: u64 = 600;
@@ -73,16 +75,6 @@ pub(crate) struct Truth {
     pub(crate) is_stale: bool,
     /// The update service told that it is flashed, or nothing that says that it rests.
     pub(crate) is_flashing: bool,
-}
-
-/// A configuration, since when it is in force.
-struct InForce {
-    since: Moment,
-    config: Arc<ConfigScript>,
-    /// Nothing may be deleted, whatever it says.
-    observes: bool,
-    /// The daemon stops cleanly.
-    stops: bool,
 }
 
 /// What is counted, for the report.
@@ -166,50 +158,6 @@ impl Oracle {
         self.ended.retain(|(at, _)| set.is_none_or(|set| *at > set));
     }
 
-    /// Another configuration is in force from now on.
-    pub(crate) fn in_force(&mut self, now: Moment, config: &ConfigScript, observes: bool) {
-        if let Some(before) = self.history.last() {
-            self.passwords.changed(&before.config, config);
-            for (name, place) in before.config.places.iter().enumerate() {
-                if config.places[name] != *place {
-                    self.books[config.places[name]].comes_back();
-                }
-                let is_in = |config: &ConfigScript| config.members[name].is_some();
-                self.books[*place].has_left = is_in(&before.config) && !is_in(config);
-                if !is_in(&before.config) {
-                    self.books[*place].comes_back();
-                }
-            }
-            // What is known of lost logins belongs to a name, and the name to another iLO now.
-            if before.config.places != config.places {
-                for ours in self.books.iter_mut().flat_map(|book| book.ours.values_mut()) {
-                    (ours.is_excused, ours.is_unprovable) = (true, true);
-                }
-            }
-        }
-        self.unsettled = now;
-        // Whoever changed something wants to see what comes of it.
-        self.books.iter_mut().for_each(|book| book.rest_until = None);
-        self.history.push(InForce { since: now, config: Arc::new(config.clone()), observes, stops: false });
-        // Whoever is asked about was in force in the last minutes.
-        if self.history.len() > 64 {
-            self.history.drain(..32);
-        }
-    }
-
-    /// Somebody says after a lost state that it may delete again.
-    pub(crate) fn may_end_again(&mut self, now: Moment) {
-        let config = Arc::clone(&self.now_in_force().config);
-        self.history.push(InForce { since: now, config, observes: false, stops: false });
-    }
-
-    /// A clean stop begins: nothing of others is deleted from now on.
-    pub(crate) fn stops(&mut self, now: Moment) {
-        let config = Arc::clone(&self.now_in_force().config);
-        self.unsettled = now;
-        self.history.push(InForce { since: now, config, observes: true, stops: true });
-    }
-
     /// A clean stop is over, and had time for everything: none of ours is left that nobody tried to end.
     pub(crate) fn has_stopped(&mut self, now: Moment, sites: &[Site]) {
         let current = self.now_in_force();
@@ -282,32 +230,6 @@ impl Oracle {
         }
     }
 
-    fn now_in_force(&self) -> &InForce {
-        self.history.last().expect("the daemon was born")
-    }
-
-    /// What may be in force at a moment: one that changed in this very millisecond may be taken or not.
-    fn perhaps_in_force(&self, now: Moment) -> impl Iterator<Item = &InForce> {
-        let current = self.history.iter().rposition(|one| one.since < now).unwrap_or(0);
-        self.history[current..].iter()
-    }
-
-    /// What was in force while a visit of now went on.
-    fn lately_in_force(&self, now: Moment) -> impl Iterator<Item = &InForce> {
-        let visit = Duration::from_secs(self.history.iter().map(|one| one.config.visit_s).max().unwrap_or(0)) + A_VISIT;
-        let first = self.history.iter().rposition(|one| now.since(one.since) > visit).unwrap_or(0);
-        self.history[first..].iter()
-    }
-
-    /// Whether all that was in force lately pins the certificate of this iLO.
-    pub(crate) fn is_pinned(&self, now: Moment, number: usize) -> bool {
-        let group = |one: &InForce| {
-            let name = one.config.places.iter().position(|place| *place == number)?;
-            Some(one.config.groups[one.config.members[name]?].is_pinned)
-        };
-        self.lately_in_force(now).all(|one| group(one) == Some(true))
-    }
-
     /// A request of ours leaves the host.
     pub(crate) fn departs(&mut self, now: Moment, number: usize, site: &Site, on: On, request: &Request<Bytes>) {
         self.counts.requests += 1;
@@ -333,11 +255,12 @@ impl Oracle {
                 .position(|place| *place == number)
                 .is_some_and(|name| one.config.members[name].is_some())
         };
-        if !self.lately_in_force(now).any(is_named) && acting.as_ref() != Some(&id) {
+        let is_door = acting.as_ref() == Some(&id);
+        if !self.lately_in_force(now).any(is_named) && !is_door {
             let what = format!("{} {path} to ilo-{number:02}, which is not configured", request.method());
             return self.breaks("I10", what);
         }
-        if let Some(wait) = self.books[number].asked_to_wait(now).filter(|_| on != On::Delete) {
+        if let Some(wait) = self.books[number].asked_to_wait(now).filter(|_| on != On::Delete && !is_door) {
             return self.breaks("rule 4", format!("ilo-{number:02} asked for {} s more of rest", wait.as_secs()));
         }
         // Where the wish to expand is refused, the same is asked without it.
@@ -346,7 +269,7 @@ impl Oracle {
         match on {
             On::Login => self.logs_in(now, number, site, request.body()),
             On::Delete => self.ends(now, number, site, &id, acting.as_ref()),
-            On::Member if acting.as_ref() == Some(&id) && self.now_in_force().stops => self.looks_at_door(number, &id),
+            On::Member if is_door => self.looks_at_door(now, number, site, &id),
             On::Collection => {
                 self.counts.visits += u64::from(wishes || !has_wished);
                 self.books[number].visit_begins();

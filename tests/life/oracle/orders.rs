@@ -67,8 +67,9 @@ impl Oracle {
     }
 
     pub(crate) fn swept(&mut self, ilo: usize) {
-        let place = self.orders.sweeps.iter().position(|other| *other == ilo);
-        place.into_iter().for_each(|place| drop(self.orders.sweeps.remove(place)));
+        if let Some(place) = self.orders.sweeps.iter().position(|other| *other == ilo) {
+            self.orders.sweeps.remove(place);
+        }
     }
 
     /// Whether somebody sweeps what goes by this name.

@@ -146,11 +146,13 @@ impl Records {
         };
         let is_forbidden = status == 403 || is_denied_again;
         let sent = self.sent.values_mut().flatten().find(|sent| sent.record == record);
-        sent.into_iter().for_each(|sent| {
+        if let Some(sent) = sent {
             (sent.answer, sent.is_clear, sent.is_forbidden) = (Some(status), is_clear, is_forbidden);
-        });
+        }
         let written = self.written.iter_mut().find(|written| written.id == record);
-        written.into_iter().for_each(|written| written.answer = Some(status));
+        if let Some(written) = written {
+            written.answer = Some(status);
+        }
         is_forbidden
     }
 
