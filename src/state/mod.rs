@@ -102,7 +102,8 @@ pub struct Intent {
     pub from: Timestamp,
     /// Nor after this.
     pub to: Timestamp,
-    /// Its session is known by id, but was of no use. It explains no other one; the next login only waits for it.
+    /// Its session is known by id, but was of no use, or was not seen yet. It explains no other one; the next login only
+    /// waits for it.
     pub answered: bool,
 }
 

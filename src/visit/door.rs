@@ -117,10 +117,16 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 
     /// The held session is not ours to use any more. It may still be in the table.
     pub(super) fn lose_door(&mut self) {
-        // Where its name may be somebody else's, its login alone proves it.
-        let is_known = self.notes.named.take().is_none();
-        if let Some(held) = self.memory.held.take().filter(|_| is_known) {
-            self.memory.lose(Former::from(held));
+        let Some(held) = self.memory.held.take() else { return };
+        match self.notes.named.take() {
+            None => self.memory.lose(Former::from(held)),
+            // Its name may be somebody else's: from now on its login alone proves it.
+            Some(login) => {
+                let made_by = self.memory.intents.iter_mut().find(|intent| **intent == login);
+                if let Some(intent) = made_by {
+                    intent.answered = false;
+                }
+            }
         }
     }
 
@@ -182,8 +188,10 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
                 };
                 if is_known {
                     self.fresh = self.memory.intents.pop();
-                } else {
-                    self.notes.named = self.memory.intents.last().cloned();
+                } else if let Some(login) = self.memory.intents.last_mut() {
+                    // It tells which session is ours until that was seen, and explains nobody else's.
+                    login.answered = true;
+                    self.notes.named = Some(login.clone());
                 }
                 self.memory.held = Some(held.clone());
                 self.memory.expands = None;

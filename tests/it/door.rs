@@ -1,6 +1,7 @@
 //! Our own session: one at most, through kills, lost replies and spurious refusals; none after a clean stop.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -178,6 +179,41 @@ fn a_stop_before_the_first_look_ends_nobody_elses_session() {
             assert!(world.lives("r1", &live), "{}", world.story());
         });
     }
+}
+
+/// Some iLOs name a new session once. Killed before we saw it in the table, we hold it all the same, and whoever else
+/// logged in with our account just then is none of ours.
+#[test]
+fn a_login_that_was_named_once_explains_nobody_else() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        let is_blind = Arc::new(AtomicBool::new(true));
+        let blind = Arc::clone(&is_blind);
+        world.after(move |request, answer| {
+            if request.method() == http::Method::POST {
+                *answer.body_mut() = "{}".into();
+            } else if request.uri().path() == SESSIONS && blind.load(Ordering::Relaxed) {
+                *answer.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+            }
+            Duration::ZERO
+        });
+        let running = world.start();
+        while world.logins("r1") == 0 {
+            world.pass(1).await;
+        }
+        let now = world.sky.now();
+        let twin = world.sky.ilo("r1").admit(now, SessionSpec::rest(OURS, US));
+        world.pass(30).await;
+        assert_eq!(world.logins("r1"), 1, "{}", world.story());
+        world.kill(running).await;
+        is_blind.store(false, Ordering::Relaxed);
+        let running = world.start();
+        world.pass(400).await;
+        assert!(world.lives("r1", &twin), "{}", world.story());
+        assert_eq!((world.logins("r1"), world.ours("r1")), (1, 2), "{}", world.story());
+        world.stop(running).await;
+        assert!(world.lives("r1", &twin), "{}", world.story());
+    });
 }
 
 #[test]
