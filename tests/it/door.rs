@@ -761,15 +761,15 @@ fn one_ilo_that_hangs_does_not_keep_a_stop_from_logging_out_of_the_others() {
             world.settings.poll.visits_at_once = visits_at_once;
             let running = world.start();
             world.pass(90).await;
-            let hung = Arc::new(std::sync::atomic::AtomicBool::new(false));
+            let hung = Arc::new(AtomicBool::new(false));
             let seen = Arc::clone(&hung);
             world.sky.ilo("r1").inject(Fault { on: Matcher::any(), what: FaultKind::Hang });
             world.before(move |_, ilo, _| {
                 if ilo.spec().name == "r1" {
-                    seen.store(true, std::sync::atomic::Ordering::Relaxed);
+                    seen.store(true, Ordering::Relaxed);
                 }
             });
-            while !hung.load(std::sync::atomic::Ordering::Relaxed) {
+            while !hung.load(Ordering::Relaxed) {
                 world.pass(1).await;
             }
             world.stop(running).await;

@@ -73,6 +73,8 @@ pub(super) struct Book {
     /// Logins of ours that made nothing, as far as anybody but us knows: no answer came.
     /// When each was sent, and when it was asked before that how long logins wait.
     pub(super) lost_logins: Vec<(Moment, Option<Moment>)>,
+    /// Those that were refused, as the daemon was told and did not write down yet.
+    pub(super) refused_logins: Vec<(Moment, Option<Moment>)>,
     /// Sessions of our account and origin that were told together with a lost one of ours from the same second.
     pub(super) twins: BTreeSet<SessionId>,
     pub(super) seen: BTreeMap<SessionId, Seen>,
@@ -164,6 +166,8 @@ impl Book {
         (self.is_new, self.has_left, self.first_told_at) = (true, false, None);
         (self.under_way, self.rest_until, self.looked_at) = (0, None, None);
         self.is_clock_told &= self.is_clock_written;
+        // To the next life those are as lost as any.
+        self.lost_logins.append(&mut self.refused_logins);
     }
 
     /// What was seen at last was never written.

@@ -152,7 +152,8 @@ impl Oracle {
         let body = body.to_string();
         let is_full = body.contains("SessionLimitExceeded");
         if is_full || response.status().is_client_error() {
-            self.books[number].lost_logins.pop();
+            let book = &mut self.books[number];
+            book.refused_logins.extend(book.lost_logins.pop());
         }
         let group = self.passwords.trying.get(&number).copied();
         let token = response.headers().get("x-auth-token").and_then(|token| token.to_str().ok());

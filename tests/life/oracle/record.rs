@@ -218,6 +218,7 @@ impl Oracle {
         let number = (0..self.books.len()).find(|number| host(self.name_of(*number)) == name);
         if let Some(book) = number.map(|number| &mut self.books[number]) {
             book.is_clock_written |= book.is_clock_told;
+            book.refused_logins.clear();
         }
     }
 
