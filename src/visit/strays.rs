@@ -150,7 +150,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     }
 
     /// Whether it is a session that we held here and lost, by its id and its account.
-    pub(super) fn was_ours(&self, session: &Session) -> bool {
+    fn was_ours(&self, session: &Session) -> bool {
         self.memory.former.iter().any(|former| self.is_former(former, session))
     }
 
