@@ -67,7 +67,9 @@ pub(crate) fn happen(inner: &mut Inner, now: Moment, number: usize, request: &Re
             inner.slept_ms += 3_600_000;
             inner.oracle.slept(now + slept, slept);
         }
-        Deed::Observe | Deed::Protect | Deed::Stop | Deed::Pause => inner.orders.push_back((deed, number)),
+        Deed::Observe | Deed::Protect | Deed::Mistype | Deed::Stop | Deed::Pause => {
+            inner.orders.push_back((deed, number))
+        }
     }
 }
 

@@ -50,6 +50,12 @@ impl Disk {
         is_after
     }
 
+    fn saved(&self, ilo: &IloName, memory: &Memory) {
+        let mut inner = self.world.lock();
+        let now = self.world.now(&inner);
+        inner.oracle.saved(now, ilo.as_str(), memory);
+    }
+
     fn read_along(&self, read: impl FnOnce(&mut crate::oracle::Oracle)) {
         read(&mut self.world.lock().oracle);
     }
@@ -58,7 +64,7 @@ impl Disk {
 impl State for Disk {
     async fn save(&self, ilo: &IloName, memory: &Memory) -> Result<(), Unwritable> {
         if self.count() {
-            self.read_along(|oracle| oracle.saved(ilo.as_str(), memory));
+            self.saved(ilo, memory);
         }
         let saving = self.model.save(ilo, memory).await;
         saving.inspect_err(|_| {
@@ -66,7 +72,7 @@ impl State for Disk {
             let now = self.world.now(&inner);
             inner.oracle.not_saved(now, ilo.as_str());
         })?;
-        self.read_along(|oracle| oracle.saved(ilo.as_str(), memory));
+        self.saved(ilo, memory);
         Ok(())
     }
 

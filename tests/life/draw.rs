@@ -29,7 +29,7 @@ pub(crate) fn script(seed: u64, visits: u64) -> Script {
         // Where iLOs change their names, what is known of clocks goes with them: one confusion at a time.
         if !mixes(seed) {
             misfortunes(seed, number, calm_at_s, ilo, &mut acts);
-            plots::lay(seed, number, ilo.clock_offset_s, calm_at_s, &mut acts);
+            plots::lay(seed, number, ilo, &config, calm_at_s, &mut acts);
         }
     }
     host(seed, calm_at_s, &config, &mut acts);

@@ -152,6 +152,7 @@ impl<'a> Driver<'a> {
                     self.change(|config| config.groups.iter_mut().for_each(|group| group.enforces = false)).await;
                 }
                 Deed::Protect => self.change(protect_all).await,
+                Deed::Mistype => self.change(|config| mistype(config, site)).await,
                 Deed::Pause => self.host.pause(None),
                 _ => {
                     self.down_s = 60;
@@ -367,6 +368,13 @@ impl<'a> Driver<'a> {
         let broken = inner.oracle.broken.clone();
         let story = if broken.is_some() { inner.trail.story() } else { String::new() };
         Ended { counts: inner.oracle.counts, digest: inner.trail.digest(), ilo_seconds, story, broken }
+    }
+}
+
+fn mistype(config: &mut ConfigScript, site: usize) {
+    let name = config.places.iter().position(|place| *place == site);
+    if let Some(group) = name.and_then(|name| config.members[name]) {
+        config.groups[group].password ^= 1;
     }
 }
 

@@ -3,28 +3,46 @@
 use crate::chance::Chance;
 use crate::script::{Act, ClientScript, ConfigScript, CrashAt, Deed, Fault, Habit, IloScript, On, What};
 
+/// What happens, and how many seconds after the first of it.
+type Plot = Vec<(u64, What)>;
+
+/// What a plot is laid for.
+struct At {
+    ilo: usize,
+    /// What its clock is ahead by when it is right.
+    right_s: i64,
+    exchange_s: u64,
+}
+
+/// Each has a chance of its own, so that another one changes nothing about those that are there.
+const PLOTS: [(&str, u64, fn(&At, &mut Chance) -> Plot); 15] = [
+    ("two habits", 6, two_habits),
+    ("twin", 7, twin),
+    ("twin of a known one", 7, twin_of_a_known_one),
+    ("heir", 14, heir),
+    ("hidden", 7, hidden),
+    ("guessed", 7, guessed),
+    ("slow looks", 7, slow_looks),
+    ("slow ends", 14, slow_ends),
+    ("slow answers", 14, slow_answers),
+    ("vague", 14, vague),
+    ("ahead", 14, ahead),
+    ("behind", 14, behind),
+    ("away", 7, away),
+    ("full disk", 14, full_disk),
+    ("mistyped", 14, mistyped),
+];
+
 /// Lays some of them for one iLO.
-pub(crate) fn lay(seed: u64, ilo: usize, right_s: i64, calm_at_s: u64, acts: &mut Vec<Act>) {
-    let mut chance = Chance::of(seed, "plots", ilo as u64);
-    if chance.one_in(6) {
-        let (leaks, works) = pair(&mut chance);
-        let at_ms = chance.below(calm_at_s * 500);
-        acts.extend([leaks, works].map(|client| Act { at_ms, what: What::Client { ilo, client } }));
-    }
-    for _ in 0..chance.index(3) {
-        let at_ms = chance.below(calm_at_s * 1000);
-        let plot = match chance.index(14) {
-            13 => vague(ilo),
-            12 => ahead(ilo, right_s, &mut chance),
-            0 | 1 => twin(ilo, &mut chance),
-            2 | 3 => twin_of_a_known_one(ilo),
-            4 => heir(ilo),
-            5 | 6 => hidden(ilo, &mut chance),
-            7 | 8 => guessed(ilo, &mut chance),
-            9 | 10 => slow_looks(ilo, &mut chance),
-            _ => away(ilo, &mut chance),
-        };
-        acts.extend(plot.into_iter().map(|(later_s, what)| Act { at_ms: at_ms + later_s * 1000, what }));
+pub(crate) fn lay(seed: u64, ilo: usize, script: &IloScript, config: &ConfigScript, until_s: u64, acts: &mut Vec<Act>) {
+    let at = At { ilo, right_s: script.clock_offset_s, exchange_s: config.exchange_s };
+    for (name, one_in, plot) in PLOTS {
+        let mut chance = Chance::of(seed, name, ilo as u64);
+        if chance.one_in(one_in) {
+            let at_ms = chance.below(until_s * 1000);
+            let plot = plot(&at, &mut chance);
+            acts.extend(plot.into_iter().map(|(later_s, what)| Act { at_ms: at_ms + later_s * 1000, what }));
+        }
     }
 }
 
@@ -42,77 +60,129 @@ fn pair(chance: &mut Chance) -> (ClientScript, ClientScript) {
     (ClientScript { seed: chance.next(), habit, ..works.clone() }, works)
 }
 
-fn refused(ilo: usize, times: u32) -> What {
+fn two_habits(at: &At, chance: &mut Chance) -> Plot {
+    let (leaks, works) = pair(chance);
+    [leaks, works].map(|client| (0, What::Client { ilo: at.ilo, client })).into()
+}
+
+/// A client that logs in and never again does anything, so many times.
+fn leaks(at: &At, chance: &mut Chance, every_s: u64, times: u32) -> What {
+    let habit = Habit::Leaks { every_s, times, uses: 0 };
+    What::Client { ilo: at.ilo, client: ClientScript { seed: chance.next(), habit, ..pair(chance).0 } }
+}
+
+fn refused(at: &At, times: u32) -> What {
     let fault = Fault::Status { status: 401, retry_after_s: None };
-    What::Meet { ilo, on: On::Collection, fault, times }
+    What::Meet { ilo: at.ilo, on: On::Collection, fault, times }
 }
 
 /// Our login's answer is lost.
-fn lost(ilo: usize) -> What {
-    What::Meet { ilo, on: On::Login, fault: Fault::ResetAfter, times: 1 }
+fn lost(at: &At) -> What {
+    What::Meet { ilo: at.ilo, on: On::Login, fault: Fault::ResetAfter, times: 1 }
+}
+
+fn slow(at: &At, on: On, ms: u64, times: u32) -> What {
+    What::Meet { ilo: at.ilo, on, fault: Fault::Slow { ms }, times }
 }
 
 /// We log in, and so does somebody else in the same second; and our new session is refused at once.
-fn twin_of_a_known_one(ilo: usize) -> Vec<(u64, What)> {
-    vec![(0, refused(ilo, 2)), (0, What::Between { ilo, on: On::Login, deed: Deed::Twin, times: 1 })]
+fn twin_of_a_known_one(at: &At, _: &mut Chance) -> Plot {
+    vec![(0, refused(at, 2)), (0, What::Between { ilo: at.ilo, on: On::Login, deed: Deed::Twin, times: 1 })]
 }
 
 /// We log in, and the answer is lost; and the next looks may leave that session out.
-fn hidden(ilo: usize, chance: &mut Chance) -> Vec<(u64, What)> {
+fn hidden(at: &At, chance: &mut Chance) -> Plot {
     let times = chance.of_these(&[1, 3, 9]);
-    let hidden = What::Meet { ilo, on: On::Collection, fault: Fault::Hidden, times };
-    vec![(0, refused(ilo, 1)), (0, lost(ilo)), (0, hidden)]
+    let hidden = What::Meet { ilo: at.ilo, on: On::Collection, fault: Fault::Hidden, times };
+    vec![(0, refused(at, 1)), (0, lost(at)), (0, hidden)]
 }
 
 /// We log in, and the answer is lost; somebody else logs in with our account in the same second; and of the table
 /// only a part is told.
-fn twin(ilo: usize, chance: &mut Chance) -> Vec<(u64, What)> {
+fn twin(at: &At, chance: &mut Chance) -> Plot {
     vec![
-        (0, refused(ilo, 1)),
-        (0, lost(ilo)),
-        (0, What::Between { ilo, on: On::Login, deed: Deed::Twin, times: 1 }),
-        (0, What::Meet { ilo, on: On::Collection, fault: Fault::Pages, times: chance.of_these(&[1, 3, 9]) }),
+        (0, refused(at, 1)),
+        (0, lost(at)),
+        (0, What::Between { ilo: at.ilo, on: On::Login, deed: Deed::Twin, times: 1 }),
+        (0, What::Meet { ilo: at.ilo, on: On::Collection, fault: Fault::Pages, times: chance.of_these(&[1, 3, 9]) }),
     ]
 }
 
 /// Our session is refused, so that we make another; it ends, and somebody else gets its id.
-fn heir(ilo: usize) -> Vec<(u64, What)> {
-    vec![(0, refused(ilo, 1)), (0, What::Between { ilo, on: On::Login, deed: Deed::ReuseOurs, times: 1 })]
+fn heir(at: &At, _: &mut Chance) -> Plot {
+    vec![(0, refused(at, 1)), (0, What::Between { ilo: at.ilo, on: On::Login, deed: Deed::ReuseOurs, times: 1 })]
 }
 
 /// Somebody tries wrong passwords, so that our next login waits; and its answer is lost.
-fn guessed(ilo: usize, chance: &mut Chance) -> Vec<(u64, What)> {
+fn guessed(at: &At, chance: &mut Chance) -> Plot {
     let times = chance.of_these(&[2, 3, 4, 6]);
-    vec![(0, What::Guess { ilo, times }), (0, refused(ilo, 1)), (0, lost(ilo))]
+    vec![(0, What::Guess { ilo: at.ilo, times }), (0, refused(at, 1)), (0, lost(at))]
 }
 
 /// Each question for one session takes so long that its answer is old.
-fn slow_looks(ilo: usize, chance: &mut Chance) -> Vec<(u64, What)> {
-    let fault = Fault::Slow { ms: chance.of_these(&[1100, 1900, 2500]) };
-    vec![(0, What::Meet { ilo, on: On::Member, fault, times: 8 })]
+fn slow_looks(at: &At, chance: &mut Chance) -> Plot {
+    vec![(0, slow(at, On::Member, chance.of_these(&[1100, 1900, 2500]), 8))]
+}
+
+/// Many are to be ended, and each takes long: what was asked at the beginning is old at the end.
+fn slow_ends(at: &At, chance: &mut Chance) -> Plot {
+    let ms = at.exchange_s * 1000 - chance.of_these(&[500, 1500]);
+    vec![(0, leaks(at, chance, 5, 8)), (60, slow(at, On::Delete, ms, 12))]
+}
+
+/// The clock jumps, so that only what is seen to stand still counts; and of those who look, every other one is told late.
+fn slow_answers(at: &At, chance: &mut Chance) -> Plot {
+    let offset_s = at.right_s + chance.of_these(&[3600, -3600]);
+    let ms = at.exchange_s * 1000 - chance.of_these(&[500, 1500]);
+    let looks = (0..20).map(|number| (200 + number * chance.within((60, 130)), slow(at, On::Collection, ms, 1)));
+    let looks: Plot = looks.collect();
+    let jumps = What::Clock { ilo: at.ilo, offset_s };
+    [(0, leaks(at, chance, 15, 10)), (160, jumps)].into_iter().chain(looks).collect()
 }
 
 /// Not all is told of anybody, and whoever is looked at was used just before.
-fn vague(ilo: usize) -> Vec<(u64, What)> {
-    let used = What::Between { ilo, on: On::Member, deed: Deed::Use, times: 12 };
-    vec![(0, What::Meet { ilo, on: On::Any, fault: Fault::Vague, times: 30 }), (0, used)]
+fn vague(at: &At, _: &mut Chance) -> Plot {
+    let used = What::Between { ilo: at.ilo, on: On::Member, deed: Deed::Use, times: 12 };
+    vec![(0, What::Meet { ilo: at.ilo, on: On::Any, fault: Fault::Vague, times: 30 }), (0, used)]
 }
 
 /// For a moment the clock is ahead, while a client logs in again and again; it stops before that time has come.
-fn ahead(ilo: usize, right_s: i64, chance: &mut Chance) -> Vec<(u64, What)> {
-    let habit = Habit::Leaks { every_s: 20, times: 25, uses: 0 };
-    let client = ClientScript { seed: chance.next(), habit, ..pair(chance).0 };
+fn ahead(at: &At, chance: &mut Chance) -> Plot {
     vec![
-        (0, What::Client { ilo, client }),
-        (30, What::Clock { ilo, offset_s: right_s + 600 }),
-        (55, What::Clock { ilo, offset_s: right_s }),
+        (0, leaks(at, chance, 20, 25)),
+        (30, What::Clock { ilo: at.ilo, offset_s: at.right_s + 600 }),
+        (55, What::Clock { ilo: at.ilo, offset_s: at.right_s }),
+    ]
+}
+
+/// While nobody looks, the clock is behind, and a client logs in: it seems to have been there for long.
+fn behind(at: &At, chance: &mut Chance) -> Plot {
+    let back_s = chance.of_these(&[1800, 3600, 7200]);
+    vec![
+        (0, What::Crash { at: CrashAt::Now, down_s: 90 }),
+        (5, What::Clock { ilo: at.ilo, offset_s: at.right_s - back_s }),
+        (10, leaks(at, chance, 10, 4)),
+        (60, What::Clock { ilo: at.ilo, offset_s: at.right_s }),
     ]
 }
 
 /// While nobody looks, a clock jumps.
-fn away(ilo: usize, chance: &mut Chance) -> Vec<(u64, What)> {
+fn away(at: &At, chance: &mut Chance) -> Plot {
     let offset_s = chance.of_these(&[3600, -3600, 600, 86_400]);
-    vec![(0, What::Crash { at: CrashAt::Now, down_s: 60 }), (30, What::Clock { ilo, offset_s })]
+    let jumps = What::Clock { ilo: at.ilo, offset_s };
+    vec![(0, What::Crash { at: CrashAt::Now, down_s: 60 }), (30, jumps)]
+}
+
+/// Our session ends while nothing can be written, and so no other one begins for long.
+fn full_disk(at: &At, _: &mut Chance) -> Plot {
+    let ends = What::Between { ilo: at.ilo, on: On::Any, deed: Deed::EndOurs, times: 1 };
+    vec![(0, What::DiskFull { for_s: 3600 }), (5, ends)]
+}
+
+/// The daemon starts with nothing and tries its password; before it knows, it gets another one, with a slip in it.
+fn mistyped(at: &At, _: &mut Chance) -> Plot {
+    let mistyped = What::Between { ilo: at.ilo, on: On::Login, deed: Deed::Mistype, times: 1 };
+    vec![(0, What::StateLost { down_s: 1 }), (0, mistyped), (90, What::Resume)]
 }
 
 /// Some iLOs are configured later. Before anybody looks, the clock of such a one goes too far and half the way back.

@@ -8,13 +8,18 @@ pub(crate) fn group(seed: u64, number: u64) -> GroupScript {
     let mut chance = Chance::of(seed, "policy", number);
     let protects = chance.of_these(&[0, 0, 1, 2]);
     let rules = 1 + chance.index(3);
+    let mut chance_of_old = Chance::of(seed, "old ones", number);
     GroupScript {
         enforces: !chance.one_in(6),
         // Now and then it is wrong from the first day on.
         password: u32::from(Chance::of(seed, "password", number).one_in(20)),
         account: 0,
         is_pinned: chance.one_in(2),
-        protect: (0..protects).map(|_| protect(&mut chance)).collect(),
+        protect: chance_of_old
+            .perhaps(8, old_ones)
+            .into_iter()
+            .chain((0..protects).map(|_| protect(&mut chance)))
+            .collect(),
         reap: match chance.index(12) {
             0..=2 => built_in(),
             3 => makes_room(),
@@ -82,6 +87,13 @@ fn bold(chance: &mut Chance) -> Vec<RuleScript> {
         ..Default::default()
     };
     vec![RuleScript { conditions, keep_latest: None, down_to: None }]
+}
+
+/// Whoever is there for long stays: those whose age nobody knows as well.
+fn old_ones(chance: &mut Chance) -> ProtectScript {
+    let age_s = Some(chance.of_these(&[3600, 7200]));
+    let conditions = ConditionsScript { owner: Some(String::from("*")), age_s, ..ConditionsScript::default() };
+    ProtectScript { conditions, until_s: None }
 }
 
 fn conditions(chance: &mut Chance) -> ConditionsScript {

@@ -362,6 +362,8 @@ pub(crate) enum Deed {
     Observe,
     /// The configuration is replaced by one that protects everybody.
     Protect,
+    /// The configuration is replaced by one with another password for this iLO's group.
+    Mistype,
     /// A clean stop begins.
     Stop,
     /// A person puts the brake on.

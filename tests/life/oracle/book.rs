@@ -75,6 +75,12 @@ pub(super) struct Book {
     pub(super) lost_logins: Vec<(Moment, Option<Moment>)>,
     /// Those that were refused, as the daemon was told and did not write down yet.
     pub(super) refused_logins: Vec<(Moment, Option<Moment>)>,
+    /// A login that was written down and not sent yet: when, and when it was asked before that how long logins wait.
+    pub(super) unsent_login: Option<(Moment, Option<Moment>)>,
+    /// The spans of logins that the state knew since it was last asked who is on, in seconds on the iLO's clock.
+    pub(super) intents_since: Vec<(i64, i64)>,
+    /// The same of this visit: a span that the clock will show again proves nothing after it.
+    pub(super) intents: Vec<(i64, i64)>,
     /// Sessions of our account and origin that were told together with a lost one of ours from the same second.
     pub(super) twins: BTreeSet<SessionId>,
     pub(super) seen: BTreeMap<SessionId, Seen>,
@@ -168,6 +174,8 @@ impl Book {
         self.is_clock_told &= self.is_clock_written;
         // To the next life those are as lost as any.
         self.lost_logins.append(&mut self.refused_logins);
+        // So is one that a kill came before: nobody knows that it was not sent.
+        self.lost_logins.extend(self.unsent_login.take());
     }
 
     /// What was seen at last was never written.

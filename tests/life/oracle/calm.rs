@@ -109,7 +109,7 @@ impl Oracle {
 
     /// Logins there of which nobody can know the end: the daemon says so, and they were truly sent.
     fn lost_logins(&self, number: usize) -> usize {
-        self.records.intents_at(&host(number)).min(self.truly_lost(number) + self.books[number].unsent_logins)
+        self.records.intents_at(&host(number)).len().min(self.truly_lost(number) + self.books[number].unsent_logins)
     }
 
     /// Logins there that were sent, and whose end nobody can know.

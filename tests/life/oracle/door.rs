@@ -81,6 +81,7 @@ impl Oracle {
         self.books[number].logs_in = true;
         let asked = self.books[number].asked_root_at;
         self.books[number].lost_logins.push((now, asked));
+        self.books[number].unsent_login = None;
         // A visit that began before a reload still tries the password of before: that says nothing about this one.
         let group_now = &self.now_in_force().config.groups[group];
         let (password, account) = (crate::config::password(group_now.password), ACCOUNTS[group_now.account]);

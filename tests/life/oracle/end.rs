@@ -64,10 +64,13 @@ impl Oracle {
             book.lost_logins.iter().any(within)
         };
         // Only a login that was written down, and whose end nobody knows, explains one.
-        let shown_s = |told: &Session| told.login_shown.epoch_s() + site.script.date_ahead_s;
+        let is_intended = |told: &Session| {
+            let shown_s = told.login_shown.epoch_s() + site.script.date_ahead_s;
+            book.intents.iter().any(|(from_s, to_s)| (*from_s..=*to_s).contains(&shown_s))
+        };
         let is_explained = |told: &Session| {
             let near = |ours: &Ours| ours.is_excused && ours.login.0.abs_diff(told.login.0) / 1000 <= LOST_LOGIN_S;
-            self.records.intends(&host(number), shown_s(told)) && (could_be_lost(told) || book.ours.values().any(near))
+            is_intended(told) && (could_be_lost(told) || book.ours.values().any(near))
         };
         if told.is_some_and(|told| {
             is_twin(told) && is_explained(told) && (!book.twins.contains(id) || could_be_lost(told))

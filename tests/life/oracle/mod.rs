@@ -145,7 +145,7 @@ impl Oracle {
             book.ours.iter_mut().for_each(|(id, ours)| ours.is_excused |= is_lost(id));
         }
         for number in 0..self.books.len() {
-            let open = self.records.intents_at(&crate::script::host(number));
+            let open = self.records.intents_at(&crate::script::host(number)).len();
             self.books[number].unsent_logins = open.saturating_sub(self.truly_lost(number));
         }
         self.passwords = Passwords::default();
@@ -274,6 +274,8 @@ impl Oracle {
                 self.counts.visits += u64::from(wishes || !has_wished);
                 self.books[number].visit_begins();
                 self.books[number].asking = acting;
+                let intents = self.records.intents_at(&crate::script::host(number));
+                self.books[number].intents = std::mem::replace(&mut self.books[number].intents_since, intents);
                 self.records.visit_begins(number).into_iter().for_each(|what| self.breaks("I12", what));
             }
             _ => {}

@@ -96,15 +96,15 @@ impl Records {
 
     /// Whether a login that an iLO books at this second was written down before.
     pub(super) fn intends(&self, host: &str, shown_s: i64) -> bool {
-        self.memories.values().flat_map(|memory| &memory.intents).any(|intent| {
-            intent.authority.host == host && intent.from.unix_s() <= shown_s && shown_s <= intent.to.unix_s()
-        })
+        self.intents_at(host).iter().any(|(from_s, to_s)| (*from_s..=*to_s).contains(&shown_s))
     }
 
-    /// Logins there whose end the state does not know.
-    pub(super) fn intents_at(&self, host: &str) -> usize {
+    /// Logins there whose end the state does not know: from when to when they may be booked.
+    pub(super) fn intents_at(&self, host: &str) -> Vec<(i64, i64)> {
         let all = self.memories.values().flat_map(|memory| &memory.intents);
-        all.filter(|intent| intent.authority.host == host).count()
+        all.filter(|intent| intent.authority.host == host)
+            .map(|intent| (intent.from.unix_s(), intent.to.unix_s()))
+            .collect()
     }
 
     /// The sessions there that the state says we hold.
@@ -212,13 +212,20 @@ impl Oracle {
     }
 
     /// The state kept what is remembered of an iLO.
-    pub(crate) fn saved(&mut self, name: &str, memory: &Memory) {
-        self.records.memories.insert(name.to_owned(), memory.clone());
+    pub(crate) fn saved(&mut self, now: Moment, name: &str, memory: &Memory) {
+        let before = self.records.memories.insert(name.to_owned(), memory.clone());
+        let is_intended = memory.intents.len() > before.map_or(0, |before| before.intents.len());
         self.records.behind.remove(name);
+        for (number, book) in self.books.iter_mut().enumerate() {
+            book.intents_since.extend(self.records.intents_at(&host(number)));
+        }
         let number = (0..self.books.len()).find(|number| host(self.name_of(*number)) == name);
         if let Some(book) = number.map(|number| &mut self.books[number]) {
             book.is_clock_written |= book.is_clock_told;
             book.refused_logins.clear();
+            if is_intended {
+                book.unsent_login = Some((now, book.asked_root_at));
+            }
         }
     }
 

@@ -163,11 +163,14 @@ fn covers(case: &Case<'_>, asked: &ConditionsScript) -> bool {
         return false;
     }
     let is_any = |list: &Vec<String>, value: &String| list.is_empty() || list.contains(value);
+    // In doubt it covers.
+    let is_old =
+        |age_s| case.lacks == Some("LoginTime") || case.age() >= Duration::from_secs(age_s) + SLACK + case.drift * 2;
     asked.owner.as_ref().is_none_or(|glob| fits(glob, &session.owner))
         && asked.origin.as_ref().is_none_or(|net| holds(net, session.origin))
         && (asked.tags.is_empty() || asked.tags.iter().any(|tag| same_kind(tag, &session.tag)))
         && is_any(&asked.user_types, &session.user_type)
-        && asked.age_s.is_none_or(|age_s| case.age() >= Duration::from_secs(age_s) + SLACK + case.drift * 2)
+        && asked.age_s.is_none_or(is_old)
         && asked.idle_s.is_none_or(|idle_s| case.stands_still() || case.idle() >= Duration::from_secs(idle_s) + SLACK)
 }
 
