@@ -68,7 +68,7 @@ pub(crate) fn happen(inner: &mut Inner, now: Moment, number: usize, request: &Re
             inner.oracle.slept(now + slept, slept);
         }
         Deed::Observe | Deed::Protect | Deed::Mistype | Deed::Stop | Deed::Pause => {
-            inner.orders.push_back((deed, number))
+            inner.orders.push_back((deed, number));
         }
     }
 }

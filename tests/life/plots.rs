@@ -14,8 +14,10 @@ struct At {
     exchange_s: u64,
 }
 
+type Lay = fn(&At, &mut Chance) -> Plot;
+
 /// Each has a chance of its own, so that another one changes nothing about those that are there.
-const PLOTS: [(&str, u64, fn(&At, &mut Chance) -> Plot); 15] = [
+const PLOTS: [(&str, u64, Lay); 15] = [
     ("two habits", 6, two_habits),
     ("twin", 7, twin),
     ("twin of a known one", 7, twin_of_a_known_one),

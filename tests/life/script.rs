@@ -1,8 +1,7 @@
 //! A life as data: the fleet, its configuration, and everything that happens to it, moment by moment.
 //!
-//! Nothing else decides what a life is: the same script is the same life, on every machine. What looks like
-//! chance comes from streams that each thing carries its own seed of, so that leaving one thing out (as the
-//! shrinker does) changes nothing about the others.
+//! Nothing else decides what a life is: the same script is the same life, on every machine. What looks like chance
+//! comes from streams that each thing carries its own seed of: leaving one out changes nothing about the others.
 
 use serde::{Deserialize, Serialize};
 
