@@ -12,7 +12,7 @@ use ilo_reaper::settings::{Authority, IloName, OnStop};
 use ilo_reaper::state::{Former, Memory, State};
 use ilo_sim::{Fault, FaultKind, Matcher, SessionSpec};
 
-use crate::harness::{OURS, Running, US, World, story};
+use crate::harness::{OURS, Running, US, World, other_credential, story};
 
 const SESSIONS: &str = "/redfish/v1/SessionService/Sessions/";
 
@@ -652,6 +652,34 @@ fn an_ilo_that_leaves_the_fleet_keeps_nothing_of_ours() {
         running.commands.send(Command::Replace(world.settings.clone().into())).await.unwrap();
         world.pass(120).await;
         assert_eq!((world.ours("r1"), world.ours("r2"), world.logins("r1"), world.logins("r2")), (1, 1, 1, 2));
+        world.stop(running).await;
+    });
+}
+
+/// The account has changed while we were down, and the iLO asks for time when it is asked whose the old session is.
+#[test]
+fn an_ilo_that_asks_for_time_before_a_log_out_is_not_logged_in_to_meanwhile() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        let running = world.start();
+        world.pass(90).await;
+        world.kill(running).await;
+        world.targets(|target| target.credential = other_credential("other", "svc-backup", "secret123"));
+        let mut asked = 0;
+        world.after(move |request, answer| {
+            let is_look = request.method() == http::Method::GET && request.uri().path().contains(OURS);
+            asked += i32::from(is_look);
+            if is_look && asked == 1 {
+                *answer.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+                answer.headers_mut().insert(http::header::RETRY_AFTER, 120.into());
+            }
+            Duration::ZERO
+        });
+        let running = world.start();
+        world.pass(110).await;
+        assert_eq!(world.login_requests("r1"), 1, "{}", world.story());
+        world.pass(200).await;
+        assert_eq!((world.login_requests("r1"), world.ours("r1")), (2, 0), "{}", world.story());
         world.stop(running).await;
     });
 }

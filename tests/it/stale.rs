@@ -156,6 +156,25 @@ fn a_look_from_before_the_host_slept_ends_nobody() {
     });
 }
 
+/// Whoever began to upload firmware meanwhile would be ended by an answer of an hour ago.
+#[test]
+fn an_answer_that_firmware_rests_from_before_the_host_slept_ends_nobody() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        let back = world.leaked("r1", "svc-backup", 1200);
+        let ahead_s = Arc::clone(&world.host_ahead_s);
+        world.after(move |request, _| {
+            if request.uri().path().ends_with("/UpdateService/") {
+                ahead_s.fetch_add(3600, std::sync::atomic::Ordering::Relaxed);
+            }
+            Duration::ZERO
+        });
+        world.run(20).await;
+        assert!(world.lives("r1", &back), "{}", world.story());
+        assert!(!world.heard("session.spared").is_empty());
+    });
+}
+
 /// A clock that was an hour ahead for a moment: who logged in then seems to log in an hour later, which is no news
 /// about anybody else. The poll just before and the one just after that time show only a part of the table.
 #[test]

@@ -27,12 +27,12 @@ const PLOTS: [(&str, u64, Lay); 15] = [
     ("slow looks", 7, slow_looks),
     ("slow ends", 14, slow_ends),
     ("slow answers", 14, slow_answers),
-    ("vague", 14, vague),
+    ("vague", 7, vague),
     ("ahead", 14, ahead),
     ("behind", 14, behind),
     ("away", 7, away),
     ("full disk", 14, full_disk),
-    ("mistyped", 14, mistyped),
+    ("mistyped", 40, mistyped),
 ];
 
 /// Lays some of them for one iLO.
@@ -132,20 +132,25 @@ fn slow_ends(at: &At, chance: &mut Chance) -> Plot {
     vec![(0, leaks(at, chance, 5, 8)), (60, slow(at, On::Delete, ms, 12))]
 }
 
-/// The clock jumps, so that only what is seen to stand still counts; and of those who look, every other one is told late.
+/// The clock jumps while a client logs in, so that only what is seen to stand still counts; and the second look after
+/// that is told late.
 fn slow_answers(at: &At, chance: &mut Chance) -> Plot {
-    let offset_s = at.right_s + chance.of_these(&[3600, -3600]);
     let ms = at.exchange_s * 1000 - chance.of_these(&[500, 1500]);
-    let looks = (0..20).map(|number| (200 + number * chance.within((60, 130)), slow(at, On::Collection, ms, 1)));
-    let looks: Plot = looks.collect();
-    let jumps = What::Clock { ilo: at.ilo, offset_s };
-    [(0, leaks(at, chance, 15, 10)), (160, jumps)].into_iter().chain(looks).collect()
+    let again = |number: u64| {
+        let offset_s = at.right_s + if number.is_multiple_of(2) { 3600 } else { 0 };
+        let jumps = What::Clock { ilo: at.ilo, offset_s };
+        let begins = number * 500;
+        [(begins, leaks(at, chance, 5, 12)), (begins, jumps), (begins + 61, slow(at, On::Collection, ms, 1))]
+    };
+    (0..4).flat_map(again).collect()
 }
 
-/// Not all is told of anybody, and whoever is looked at was used just before.
-fn vague(at: &At, _: &mut Chance) -> Plot {
+/// Not all is told of anybody, and perhaps whoever is looked at was used just before.
+fn vague(at: &At, chance: &mut Chance) -> Plot {
     let used = What::Between { ilo: at.ilo, on: On::Member, deed: Deed::Use, times: 12 };
-    vec![(0, What::Meet { ilo: at.ilo, on: On::Any, fault: Fault::Vague, times: 30 }), (0, used)]
+    let vague = What::Meet { ilo: at.ilo, on: On::Any, fault: Fault::Vague, times: 60 };
+    let leaks = leaks(at, chance, 60, 15);
+    chance.perhaps(2, |_| (0, used)).into_iter().chain([(0, leaks), (300, vague)]).collect()
 }
 
 /// For a moment the clock is ahead, while a client logs in again and again; it stops before that time has come.
@@ -176,9 +181,9 @@ fn away(at: &At, chance: &mut Chance) -> Plot {
 }
 
 /// Our session ends while nothing can be written, and so no other one begins for long.
-fn full_disk(at: &At, _: &mut Chance) -> Plot {
+fn full_disk(at: &At, chance: &mut Chance) -> Plot {
     let ends = What::Between { ilo: at.ilo, on: On::Any, deed: Deed::EndOurs, times: 1 };
-    vec![(0, What::DiskFull { for_s: 3600 }), (5, ends)]
+    vec![(0, What::DiskFull { for_s: chance.of_these(&[600, 5000]) }), (5, ends)]
 }
 
 /// The daemon starts with nothing and tries its password; before it knows, it gets another one, with a slip in it.

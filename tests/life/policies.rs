@@ -16,7 +16,7 @@ pub(crate) fn group(seed: u64, number: u64) -> GroupScript {
         account: 0,
         is_pinned: chance.one_in(2),
         protect: chance_of_old
-            .perhaps(8, old_ones)
+            .perhaps(6, old_ones)
             .into_iter()
             .chain((0..protects).map(|_| protect(&mut chance)))
             .collect(),
@@ -137,7 +137,7 @@ pub(crate) fn rule(chance: &mut Chance) -> RuleScript {
             .map(|user_type| (*user_type).to_owned())
             .collect(),
         // Without it a rule is bold; some are.
-        idle_s: (!chance.one_in(8)).then(|| chance.of_these(&[5, 30, 60, 180, 300, 600, 1800])),
+        idle_s: (!chance.one_in(8)).then(|| chance.of_these(&[5, 30, 60, 70, 180, 300, 600, 1800])),
         age_s: chance.perhaps(5, |chance| chance.of_these(&[60, 600, 3600])),
         superseded: chance.one_in(2),
         never_used: chance.one_in(6),
