@@ -217,7 +217,8 @@ fn is_among_latest(seen: &Observation, session: &Session, kept: usize) -> bool {
 
 /// How many may go in one visit, and which cap says so.
 fn allowance(caps: &Caps, seen: &Observation) -> (usize, Cap) {
-    let others = seen.sessions.iter().filter(|session| !seen.is_own(session)).count();
+    // Whoever is told without an owner may be ours.
+    let others = seen.sessions.iter().filter(|session| session.owner.is_some() && !seen.is_own(session)).count();
     let share = (others * usize::from(caps.share_of_seen_percent) / 100).max(1);
     if share < caps.per_visit { (share, Cap::Share) } else { (caps.per_visit, Cap::Visit) }
 }

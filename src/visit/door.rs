@@ -85,8 +85,10 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
                 let is_ours = session.mine && session.owner.as_ref() == Some(&held.account);
                 let login = session.login.filter(|_| is_ours)?;
                 let here = &held.authority;
-                let made = |intent: &&Intent| intent.authority == *here && intent.from <= login && login <= intent.to;
-                Some((session.id.clone(), self.memory.intents.iter().find(made)?.clone()))
+                // One whose answer was lost may have made a stray in the same seconds.
+                let is_answered = |intent: &&Intent| intent.answered && intent.authority == *here;
+                let made = |intent: &&Intent| is_answered(intent) && intent.from <= login && login <= intent.to;
+                Some((session.id.clone(), self.memory.intents.iter().rev().find(made)?.clone()))
             };
             if let Some((id, login)) = sessions.iter().find_map(made_by) {
                 held.session = id;

@@ -68,7 +68,9 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         self.put_door_right(&mut held, &sessions);
         let own = sessions.iter().find(|session| session.id == held.session).cloned();
         // While its name may be somebody else's, that one does not prove that we are told all.
-        if (own.is_none() || self.notes.named.is_some()) && extent == Extent::Whole {
+        if extent == Extent::Whole && self.notes.named.is_some() {
+            extent = Extent::Cut(String::from("the name of our own session is not proven yet"));
+        } else if extent == Extent::Whole && own.is_none() {
             extent = Extent::Cut(String::from("our own session is not in the collection"));
         }
         let mut judgement = self.judge(now, &answered, own.as_ref(), &sessions);

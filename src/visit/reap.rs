@@ -25,6 +25,9 @@ const SWIFT_CONNECT: Duration = Duration::from_secs(1);
 /// answer is not asked again within a visit.
 const FLASHING_TELLS: Duration = Duration::from_secs(10);
 
+/// The same when a DELETE is sent: a slow disk, a slow look, or a host that slept may come in between.
+const FLASHING_TELLS_AT_MOST: Duration = Duration::from_secs(20);
+
 /// By so much two readings of a clock in whole seconds may be further apart than they were.
 const READINGS: Duration = Duration::from_secs(1);
 
@@ -112,7 +115,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
                     return;
                 }
             }
-            match self.end_one(armed, held, one, &visit.seen).await {
+            match self.end_one(armed, held, one, &visit.seen, asked).await {
                 Next::GoOn(fate) => visit.fates.push((one.case().clone(), fate)),
                 Next::Stop(fate, error) => {
                     visit.fates.push((one.case().clone(), fate));
@@ -129,8 +132,16 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         }
     }
 
-    /// One session: written down, looked at again, and ended if nothing speaks against it.
-    async fn end_one(&mut self, armed: &Armed, held: &Held, doomed: &Doomed, seen: &Observation) -> Next {
+    /// One session: written down, looked at again, and ended if nothing speaks against it. That no firmware is on its way
+    /// was `asked` before.
+    async fn end_one(
+        &mut self,
+        armed: &Armed,
+        held: &Held,
+        doomed: &Doomed,
+        seen: &Observation,
+        asked: Option<Looked>,
+    ) -> Next {
         let record = match self.world.state.record(&self.record_of(doomed.case())).await {
             Ok(record) => {
                 self.wrote = true;
@@ -152,6 +163,9 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
                 let _passing = world.passage.read().await;
                 match self.objection(planned, &now, seen) {
                     Some(why) => Next::GoOn(Fate::Spared(why)),
+                    None if asked.is_none_or(|asked| asked.ago(&world.clock) > FLASHING_TELLS_AT_MOST) => {
+                        Next::GoOn(Fate::Spared(Stay::TooLate))
+                    }
                     None => self.delete(armed, held, planned, looked).await,
                 }
             }

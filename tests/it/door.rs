@@ -216,6 +216,34 @@ fn a_login_that_was_named_once_explains_nobody_else() {
     });
 }
 
+/// A login's reply is lost, a kill comes, and the login after it, seconds later, is named once: with that, the first is not
+/// done with.
+#[test]
+fn a_login_that_was_named_once_takes_no_proof_from_a_lost_one() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        world.sky.ilo("r1").inject(lose_login());
+        let running = world.start();
+        while world.logins("r1") == 0 {
+            world.pass_ms(1).await;
+        }
+        world.kill(running).await;
+        world.after(|request, answer| {
+            if request.method() == http::Method::POST {
+                *answer.body_mut() = "{}".into();
+                answer.headers_mut().insert(http::header::LOCATION, format!("{SESSIONS}nobody/").parse().unwrap());
+            }
+            Duration::ZERO
+        });
+        world.pass(3).await;
+        let running = world.start();
+        world.pass(400).await;
+        assert_eq!((world.logins("r1"), world.ours("r1")), (2, 1), "{}", world.story());
+        world.stop(running).await;
+        assert_eq!(world.ours("r1"), 0, "{}", world.story());
+    });
+}
+
 #[test]
 fn a_login_whose_reply_is_lost_leaves_no_stray_after_two_visits() {
     story(|| async {

@@ -175,6 +175,26 @@ fn an_answer_that_firmware_rests_from_before_the_host_slept_ends_nobody() {
     });
 }
 
+/// What is in between is a slow disk, and a look that is as fresh as it should be.
+#[test]
+fn a_host_that_sleeps_between_that_answer_and_the_look_ends_nobody() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        let back = world.leaked("r1", "svc-backup", 1200);
+        let is_asked = |world: &World| world.log("r1").iter().any(|logged| logged.path.ends_with("/UpdateService/"));
+        let running = world.start();
+        while !is_asked(&world) {
+            world.state.slow(Duration::from_secs(3));
+            world.pass_ms(1).await;
+        }
+        world.pass_ms(100).await;
+        world.host_ahead_s.fetch_add(3600, std::sync::atomic::Ordering::Relaxed);
+        world.pass(10).await;
+        assert!(world.lives("r1", &back), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
 /// A clock that was an hour ahead for a moment: who logged in then seems to log in an hour later, which is no news
 /// about anybody else. The poll just before and the one just after that time show only a part of the table.
 #[test]

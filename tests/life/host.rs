@@ -175,6 +175,7 @@ impl Host {
         let (world, commands, life) = (self.world.clone(), commands.clone(), self.life);
         let may_end = if ends { MayEnd::InAnyMode } else { MayEnd::No };
         let asked = Asked { ilos: [IloName::new(&host(ilo))].into(), may_end };
+        world.lock().oracle.visits_at_once(ilo);
         if ends {
             world.lock().oracle.sweeps(ilo);
         }

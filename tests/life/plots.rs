@@ -17,7 +17,7 @@ struct At {
 type Lay = fn(&At, &mut Chance) -> Plot;
 
 /// Each has a chance of its own, so that another one changes nothing about those that are there.
-const PLOTS: [(&str, u64, Lay); 15] = [
+const PLOTS: [(&str, u64, Lay); 17] = [
     ("two habits", 6, two_habits),
     ("twin", 7, twin),
     ("twin of a known one", 7, twin_of_a_known_one),
@@ -25,14 +25,16 @@ const PLOTS: [(&str, u64, Lay); 15] = [
     ("hidden", 7, hidden),
     ("guessed", 7, guessed),
     ("slow looks", 7, slow_looks),
-    ("slow ends", 14, slow_ends),
-    ("slow answers", 14, slow_answers),
+    ("slow ends", 7, slow_ends),
+    ("slow answers", 7, slow_answers),
     ("vague", 7, vague),
     ("ahead", 14, ahead),
-    ("behind", 14, behind),
+    ("behind", 7, behind),
     ("away", 7, away),
-    ("full disk", 14, full_disk),
+    ("full disk", 10, full_disk),
+    ("log-out", 14, log_out),
     ("mistyped", 40, mistyped),
+    ("nobody knows", 40, nobody_knows),
 ];
 
 /// Lays some of them for one iLO.
@@ -164,7 +166,7 @@ fn ahead(at: &At, chance: &mut Chance) -> Plot {
 
 /// While nobody looks, the clock is behind, and a client logs in: it seems to have been there for long.
 fn behind(at: &At, chance: &mut Chance) -> Plot {
-    let back_s = chance.of_these(&[1800, 3600, 7200]);
+    let back_s = chance.of_these(&[1500, 1500, 3600]);
     vec![
         (0, What::Crash { at: CrashAt::Now, down_s: 90 }),
         (5, What::Clock { ilo: at.ilo, offset_s: at.right_s - back_s }),
@@ -184,6 +186,17 @@ fn away(at: &At, chance: &mut Chance) -> Plot {
 fn full_disk(at: &At, chance: &mut Chance) -> Plot {
     let ends = What::Between { ilo: at.ilo, on: On::Any, deed: Deed::EndOurs, times: 1 };
     vec![(0, What::DiskFull { for_s: chance.of_these(&[600, 5000]) }), (5, ends)]
+}
+
+/// A clean stop, and the end of our own session is answered with something else.
+fn log_out(at: &At, chance: &mut Chance) -> Plot {
+    let fault = Fault::Status { status: chance.of_these(&[401, 404, 410, 500]), retry_after_s: None };
+    vec![(0, What::Meet { ilo: at.ilo, on: On::Delete, fault, times: 1 }), (1, What::Stop { down_s: 5 })]
+}
+
+/// The state is lost, and somebody pauses the daemon for a while to look why.
+fn nobody_knows(_: &At, _: &mut Chance) -> Plot {
+    vec![(0, What::StateLost { down_s: 1 }), (30, What::Pause { for_s: Some(60) }), (1800, What::Resume)]
 }
 
 /// The daemon starts with nothing and tries its password; before it knows, it gets another one, with a slip in it.

@@ -20,11 +20,12 @@ pub(crate) fn group(seed: u64, number: u64) -> GroupScript {
             .into_iter()
             .chain((0..protects).map(|_| protect(&mut chance)))
             .collect(),
-        reap: match chance.index(12) {
+        reap: match chance.index(13) {
             0..=2 => built_in(),
             3 => makes_room(),
             4 => keeps_some(&mut chance),
             5 => bold(&mut chance),
+            6 => impatient(),
             _ => (0..rules).map(|_| rule(&mut chance)).collect(),
         },
     }
@@ -76,6 +77,17 @@ fn keeps_some(chance: &mut Chance) -> Vec<RuleScript> {
     // Whom the first rule keeps, no later one ends.
     rules.extend(chance.one_in(2).then_some(RuleScript { conditions: all, keep_latest: None, down_to: None }));
     rules
+}
+
+/// Whoever is seen twice at rest goes.
+fn impatient() -> Vec<RuleScript> {
+    let conditions = ConditionsScript {
+        tags: vec!["REST".into()],
+        user_types: vec!["Local".into()],
+        idle_s: Some(70),
+        ..Default::default()
+    };
+    vec![RuleScript { conditions, keep_latest: None, down_to: None }]
 }
 
 /// Whoever is old enough goes, used or not: what the linter warns of.

@@ -146,6 +146,15 @@ fn the_share_is_one_of_the_sessions_that_are_not_ours() {
     assert_eq!(story.went(), ["s1"], "at least one");
 }
 
+/// An iLO that leaves the owner out of some sessions may leave it out of ours.
+#[test]
+fn whoever_is_told_without_an_owner_does_not_make_the_share_larger() {
+    let nobody = (0..6).map(|number| on(&format!("nobody{number}")).with(|session| session.owner = None));
+    let mut story = given(row(3).into_iter().chain(nobody)).reap(rule("all", idle(60)));
+    story.caps = Caps { share_of_seen_percent: 50, ..Caps::default() };
+    assert_eq!(story.went(), ["s3"], "half of three, rounded down");
+}
+
 #[test]
 fn a_case_tells_the_numbers_that_were_compared() {
     let story = given([on("a"), on("b").used(0)]).limit(8).reap(rule("slow", idle(600)));

@@ -47,6 +47,8 @@ pub(super) struct Ours {
     pub(super) is_excused: bool,
     /// Something happened to the iLO's clock or our state that takes the proof away that it is ours.
     pub(super) is_unprovable: bool,
+    /// Its login was answered with another one's name.
+    pub(super) is_misnamed: bool,
     /// Since when no look at the whole table told it.
     pub(super) hidden_since: Option<Moment>,
 }
@@ -355,6 +357,10 @@ impl Book {
     }
 
     pub(super) fn excuse_all(&mut self) {
-        self.ours.values_mut().for_each(|ours| ours.is_excused = true);
+        for ours in self.ours.values_mut() {
+            ours.is_excused = true;
+            // A login that was answered explains nobody but whom its token shows, and that is lost now.
+            ours.is_unprovable |= ours.is_misnamed;
+        }
     }
 }

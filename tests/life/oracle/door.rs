@@ -112,7 +112,14 @@ impl Oracle {
             || self.slept_at.is_some_and(|slept_at| now.since(slept_at) < Duration::from_secs(30))
             // An iLO that makes it wait is asleep with the host here.
             || sent.is_some_and(|sent| self.slept_at.is_some_and(|slept_at| slept_at >= sent));
-        let ours = Ours { login: now, token, is_excused: true, is_unprovable: is_in_doubt, hidden_since: None };
+        let ours = Ours {
+            login: now,
+            token,
+            is_excused: true,
+            is_unprovable: is_in_doubt,
+            is_misnamed: false,
+            hidden_since: None,
+        };
         self.books[number].ours.insert(id.clone(), ours);
         let alive: Vec<&Ours> = self.ours_alive(now, number, site).map(|(ours, _)| ours).collect();
         let (all, excused) = (alive.len(), alive.iter().filter(|ours| ours.is_excused).count());
@@ -163,10 +170,10 @@ impl Oracle {
             // Where it names another one, that is no answer.
             let location = response.headers().get(http::header::LOCATION).and_then(|location| location.to_str().ok());
             let named = location.map(|location| location.trim_end_matches('/'));
-            let is_it = |(id, ours): &(&SessionId, &mut Ours)| {
-                ours.token.as_deref() == token && named.is_some_and(|named| named.ends_with(id.as_str()))
-            };
-            book.ours.iter_mut().filter(is_it).for_each(|(_, ours)| ours.is_excused = false);
+            for (id, ours) in book.ours.iter_mut().filter(|(_, ours)| ours.token.as_deref() == token) {
+                ours.is_misnamed = named.is_none_or(|named| !named.ends_with(id.as_str()));
+                ours.is_excused &= ours.is_misnamed;
+            }
             let held: Vec<SessionId> = self
                 .ours_alive(now, number, site)
                 .filter(|(ours, _)| !ours.is_excused)

@@ -15,9 +15,8 @@ use crate::world::{ACCOUNTS, Site, US};
 /// The longest from asking for the last look to sending the DELETE.
 const LOOK_TO_DELETE: Duration = Duration::from_secs(2);
 
-/// From asking whether firmware is flashed to sending a DELETE: it is good for ten seconds, and then there are a slow
-/// disk, the second look, and the DELETE before.
-const FLASHING_TELLS: Duration = Duration::from_secs(25);
+/// From asking whether firmware is flashed to sending a DELETE, and two seconds for readings.
+const FLASHING_TELLS: Duration = Duration::from_secs(22);
 
 /// How long after it was sent a login may happen: the longest exchange, the longest wait after wrong passwords, and what
 /// the daemon allows for beside that.

@@ -202,6 +202,7 @@ impl Oracle {
         for book in &mut self.books {
             book.ours.values_mut().for_each(|ours| (ours.is_excused, ours.is_unprovable) = (true, true));
             (book.is_clock_told, book.is_clock_written) = (false, false);
+            book.forgets_who_was_on();
         }
     }
 

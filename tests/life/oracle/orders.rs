@@ -61,6 +61,13 @@ impl Oracle {
         self.orders.ones.push((ilo, id));
     }
 
+    /// A person asks for a visit at once, whatever the iLO asked for.
+    pub(crate) fn visits_at_once(&mut self, ilo: usize) {
+        if let Some(place) = self.now_in_force().config.places.get(ilo).copied() {
+            self.books[place].rest_until = None;
+        }
+    }
+
     /// A sweep is asked for; and it is over.
     pub(crate) fn sweeps(&mut self, ilo: usize) {
         self.orders.sweeps.push(ilo);

@@ -70,6 +70,9 @@ impl Book {
     }
 }
 
+/// Where a clock moved once, a longer pause is taken for another move.
+const A_LONG_PAUSE: Duration = Duration::from_secs(24 * 3600);
+
 /// Only what an iLO shows can be seen: an SSH session's access time stands still.
 /// A pause that began before its clock moved is of two clocks.
 fn see(seen: &mut BTreeMap<SessionId, Seen>, session: &Session, moved_at: Option<Moment>) {
@@ -79,7 +82,8 @@ fn see(seen: &mut BTreeMap<SessionId, Seen>, session: &Session, moved_at: Option
         *seen = new();
     }
     if session.access_shown != seen.shown {
-        let gap = Some(session.access.since(seen.access)).filter(|_| moved_at.is_none_or(|at| at < seen.access));
+        let gap = session.access.since(seen.access);
+        let gap = Some(gap).filter(|gap| moved_at.is_none_or(|at| at < seen.access && *gap <= A_LONG_PAUSE));
         seen.longest_gap = seen.longest_gap.max(gap);
         (seen.access, seen.shown) = (session.access, session.access_shown);
     }
