@@ -67,11 +67,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         };
         self.put_door_right(&mut held, &sessions);
         let own = sessions.iter().find(|session| session.id == held.session).cloned();
-        // While its name may be somebody else's, that one does not prove that we are told all.
-        if extent == Extent::Whole && self.notes.named.is_some() {
-            extent = Extent::Cut(String::from("the name of our own session is not proven yet"));
-        } else if extent == Extent::Whole && own.is_none() {
-            extent = Extent::Cut(String::from("our own session is not in the collection"));
+        if let Some(why) = self.doubts(own.as_ref()).filter(|_| extent == Extent::Whole) {
+            extent = Extent::Cut(String::from(why));
         }
         let mut judgement = self.judge(now, &answered, own.as_ref(), &sessions);
         self.forget_intents(&judgement, now);
@@ -266,6 +263,15 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             (self.memory.clock_offset_s, self.memory.offset_took_s) = (judgement.offset_s, took_s);
             self.notes.host_zero_s = None;
         }
+    }
+
+    /// Why what looks whole does not prove that we are told all. Our own session proves it, but not while its name may be
+    /// somebody else's.
+    fn doubts(&self, own: Option<&Session>) -> Option<&'static str> {
+        if self.notes.named.is_some() {
+            return Some("the name of our own session is not proven yet");
+        }
+        own.is_none().then_some("our own session is not in the collection")
     }
 
     /// Keeps that the clock jumped until it is seen who is on, also over a restart.
