@@ -9,7 +9,7 @@ use crate::event::{Case, Cause, Event, Place};
 use crate::policy::{Doomed, Judged, Learned, Verdict};
 use crate::session::{Clock, Extent, SessionId};
 use crate::settings::{Mode, Settings, Target, Trust};
-use crate::visit::{Fate, Visit, VisitError, Visited};
+use crate::visit::{Fate, MayEnd, Visit, VisitError, Visited};
 
 /// Failed visits in a row before an iLO is called unreachable.
 const FAILURES_TOLD: u32 = 3;
@@ -215,13 +215,14 @@ fn fates(told: &mut Told, target: &Target, visit: &Visit, events: &mut Vec<Event
         events.push(Event::DeleteForbidden { at: at.clone(), username });
     }
     told.forbidden = forbidden || (told.forbidden && reaped == 0);
-    let capped = visit.held_back.first().map(|held_back| held_back.cap.name());
-    if let Some(cap) = capped
-        && !told.capped
-    {
-        events.push(Event::ReapCapped { at, cap, wanted: visit.held_back.len() + reaped, done: reaped });
+    // Where a person only looked, it was no cap that kept anybody.
+    if visit.may_end != MayEnd::No {
+        let capped = visit.held_back.first().map(|held_back| held_back.cap.name());
+        if let Some(cap) = capped.filter(|_| !told.capped) {
+            events.push(Event::ReapCapped { at, cap, wanted: visit.held_back.len() + reaped, done: reaped });
+        }
+        told.capped = capped.is_some();
     }
-    told.capped = capped.is_some();
     reaped
 }
 

@@ -9,7 +9,7 @@ use crate::event::{Counts, Event, Failing, Histogram};
 use crate::policy::Cap;
 use crate::settings::{Mode, Settings, Target};
 use crate::time::Timestamp;
-use crate::visit::{Fate, LoginOutcome, VisitError, Visited};
+use crate::visit::{Fate, LoginOutcome, MayEnd, VisitError, Visited};
 
 const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -114,7 +114,7 @@ impl Tally {
                 *self.counts.spared.entry((group.clone(), why.name())).or_default() += 1;
             }
         }
-        if visit.mode == Mode::Enforce {
+        if visit.mode == Mode::Enforce && visit.may_end != MayEnd::No {
             for held_back in &visit.held_back {
                 *self.counts.capped.entry(held_back.cap.name()).or_default() += 1;
             }

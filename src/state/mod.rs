@@ -102,9 +102,19 @@ pub struct Intent {
     pub from: Timestamp,
     /// Nor after this.
     pub to: Timestamp,
-    /// Its session is known by id, but was of no use, or was not seen yet. It explains no other one; the next login only
-    /// waits for it.
-    pub answered: bool,
+    /// What came back.
+    pub reply: Reply,
+}
+
+/// What is known of the reply to a login that left a trace here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// None that we heard of. Whatever it made is proven to be ours by its time.
+    Lost,
+    /// It named its session once, and nobody saw yet that this one is ours: the name may be somebody else's.
+    NamedOnce,
+    /// Its session is known by id, but was of no use. It explains no other one; the next login only waits for it.
+    Useless,
 }
 
 /// A session that was ours. An id alone proves nothing: another iLO, or the same after a reset, may give it to

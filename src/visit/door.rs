@@ -8,7 +8,7 @@ use super::{LoginOutcome, MayLogIn, Notes, VisitError, Visitor};
 use crate::redfish::{Ended, IloError, LoginError, Transport};
 use crate::session::{Session, Uuid};
 use crate::settings::IloName;
-use crate::state::{Former, Held, Intent, State, Unwritable};
+use crate::state::{Former, Held, Intent, Reply, State, Unwritable};
 use crate::time::Timestamp;
 
 /// After this many logins without an outcome, the next one waits.
@@ -28,9 +28,9 @@ const INTENTS_MAX: usize = 8;
 /// may take.
 const LATE_LOGIN: Duration = Duration::from_secs(5);
 
-/// Whether a session is the one we hold, as the iLO tells it. A directory may call our account by another name.
-fn is_ours(own: &Session, held: &Held) -> bool {
-    own.mine || own.owner.as_ref() == Some(&held.account)
+/// Whether a session logged in when this login was sent.
+fn made(login: &Intent, session: &Session) -> bool {
+    session.login.is_some_and(|at| login.from <= at && at <= login.to)
 }
 
 impl<T: Transport, S: State> Visitor<'_, T, S> {
@@ -46,6 +46,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             return Err(VisitError::Duplicate(other));
         }
         if let Some(held) = self.memory.held.clone() {
+            self.remember_its_login(&held);
             if held.authority == self.target.authority && held.account == self.account() {
                 return Ok(held);
             }
@@ -69,7 +70,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let same_place = held.authority == self.target.authority;
         if same_place && self.is_our_door(held).await? && self.ilo.end(&held.token, &held.session).await == Ended::Done
         {
-            self.memory.held = None;
+            self.shut_door();
         } else {
             self.lose_door();
         }
@@ -80,28 +81,46 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// iLO calls another one ours, and that one logged in when we did, we hold that one.
     pub(super) fn put_door_right(&mut self, held: &mut Held, sessions: &[Session]) {
         let own = sessions.iter().find(|session| session.id == held.session);
-        if self.notes.door.is_none() && own.is_none_or(|own| !own.mine) {
-            let made_by = |session: &Session| {
-                let is_ours = session.mine && session.owner.as_ref() == Some(&held.account);
-                let login = session.login.filter(|_| is_ours)?;
-                let here = &held.authority;
-                // One whose answer was lost may have made a stray in the same seconds.
-                let is_answered = |intent: &&Intent| intent.answered && intent.authority == *here;
-                let made = |intent: &&Intent| is_answered(intent) && intent.from <= login && login <= intent.to;
-                Some((session.id.clone(), self.memory.intents.iter().rev().find(made)?.clone()))
-            };
-            if let Some((id, login)) = sessions.iter().find_map(made_by) {
-                held.session = id;
+        if let Some(login) = self.notes.named.as_ref().filter(|_| own.is_none_or(|own| !own.mine)) {
+            let is_ours = |session: &&Session| session.mine && session.owner.as_ref() == Some(&held.account);
+            if let Some(ours) = sessions.iter().filter(is_ours).find(|session| made(login, session)) {
+                held.session = ours.id.clone();
                 self.memory.held = Some(held.clone());
-                self.notes.named = Some(login);
             }
         }
         let own = sessions.iter().find(|session| session.id == held.session);
-        if own.is_some_and(|own| is_ours(own, held)) {
+        if own.is_some_and(|own| self.is_ours(own, held)) {
             self.notes.door = Some(held.session.clone());
-            let named = self.notes.named.take();
-            self.memory.intents.retain(|intent| Some(intent) != named.as_ref());
+            self.forget_its_login();
         }
+    }
+
+    /// Whether a session is the one we hold, as the iLO tells it. A directory may call our account by another name. What
+    /// was named once may be somebody's who uses our account: it is ours if the iLO calls it so, or if it logged in when
+    /// we did.
+    fn is_ours(&self, own: &Session, held: &Held) -> bool {
+        let is_named = self.notes.named.as_ref().is_none_or(|login| made(login, own));
+        own.mine || is_named && own.owner.as_ref() == Some(&held.account)
+    }
+
+    /// A run before this one may have ended before it saw whose session its login had named.
+    fn remember_its_login(&mut self, held: &Held) {
+        if self.notes.door.is_none() && self.notes.named.is_none() {
+            let made = |intent: &&Intent| intent.reply == Reply::NamedOnce && intent.authority == held.authority;
+            self.notes.named = self.memory.intents.iter().rfind(made).cloned();
+        }
+    }
+
+    /// The login of the session that we hold proves nothing any more: that is known to be ours, or gone.
+    fn forget_its_login(&mut self) {
+        let named = self.notes.named.take();
+        self.memory.intents.retain(|intent| Some(intent) != named.as_ref());
+    }
+
+    /// The session that we held was ended by us.
+    fn shut_door(&mut self) {
+        self.memory.held = None;
+        self.forget_its_login();
     }
 
     /// Whether what we hold is ours beyond the name that came with our login: a wrong one would be somebody else's, and a
@@ -111,7 +130,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             return Ok(true);
         }
         match self.ilo.session(&held.token, &held.session).await {
-            Ok(own) => Ok(own.is_some_and(|own| is_ours(&own, held))),
+            Ok(own) => Ok(own.is_some_and(|own| self.is_ours(&own, held))),
             Err(IloError::NoValidSession) => Ok(false),
             Err(error) => Err(error),
         }
@@ -126,7 +145,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             Some(login) => {
                 let made_by = self.memory.intents.iter_mut().find(|intent| **intent == login);
                 if let Some(intent) = made_by {
-                    intent.answered = false;
+                    intent.reply = Reply::Lost;
                 }
             }
         }
@@ -137,7 +156,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         if error == VisitError::DoorLost {
             self.lose_door();
             // A login that gave us nothing of use counts as one without an outcome, or we would fill the table.
-            self.memory.intents.extend(self.fresh.take().map(|intent| Intent { answered: true, ..intent }));
+            self.memory.intents.extend(self.fresh.take().map(|intent| Intent { reply: Reply::Useless, ..intent }));
         }
         error
     }
@@ -192,7 +211,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
                     self.fresh = self.memory.intents.pop();
                 } else if let Some(login) = self.memory.intents.last_mut() {
                     // It tells which session is ours until that was seen, and explains nobody else's.
-                    login.answered = true;
+                    login.reply = Reply::NamedOnce;
                     self.notes.named = Some(login.clone());
                 }
                 self.memory.held = Some(held.clone());
@@ -254,7 +273,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             self.memory.intents.remove(0);
         }
         let (account, authority) = (self.account(), self.target.authority.clone());
-        self.memory.intents.push(Intent { account, authority, from, to: now.plus(late), answered: false });
+        self.memory.intents.push(Intent { account, authority, from, to: now.plus(late), reply: Reply::Lost });
         let began = Instant::now();
         if self.save().await {
             if began.elapsed() < LATE_LOGIN {
@@ -295,6 +314,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         if held.authority != self.target.authority {
             return;
         }
+        self.remember_its_login(&held);
         match self.is_our_door(&held).await {
             Ok(true) => {}
             // If that was spurious, the next start finds it.
@@ -302,7 +322,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             Err(_) => return,
         }
         match self.ilo.end(&held.token, &held.session).await {
-            Ended::Done => self.memory.held = None,
+            Ended::Done => self.shut_door(),
             // If that was spurious, the next start finds it.
             Ended::AlreadyGone | Ended::NotOurs => self.lose_door(),
             Ended::Forbidden(_) | Ended::Refused(..) | Ended::Unknown(_) => {}

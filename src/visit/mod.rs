@@ -196,6 +196,8 @@ pub struct Visit {
     pub mode: Mode,
     /// ... and why not, where they could not.
     pub because: Option<String>,
+    /// Whether anybody was to be ended in it at all.
+    pub may_end: MayEnd,
     /// What became of each who was to go, in mode enforce.
     pub fates: Vec<(Case, Fate)>,
     /// Who stays only because of a cap.

@@ -76,8 +76,9 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let because = armed.as_ref().err().cloned();
         // Where our account may not end anybody, it is not a cap that holds anybody back.
         let held_back = if self.may_end == MayEnd::Forbidden { Vec::new() } else { plan.held_back.clone() };
-        let mut visit = Visit { held_back, seen, plan, mode, because, fates: Vec::new(), cut_short: None };
-        let may_end = matches!(self.may_end, MayEnd::InMode | MayEnd::InAnyMode);
+        let (fates, cut_short, may_end) = (Vec::new(), None, self.may_end);
+        let mut visit = Visit { seen, plan, mode, because, may_end, fates, held_back, cut_short };
+        let may_end = matches!(may_end, MayEnd::InMode | MayEnd::InAnyMode);
         let (Some(armed), Some(held)) = (armed.ok().filter(|_| may_end), self.memory.held.clone()) else {
             return visit;
         };

@@ -181,6 +181,62 @@ fn a_stop_before_the_first_look_ends_nobody_elses_session() {
     }
 }
 
+/// The answer to a login names a session of a person who uses our account, and the first tables were made before it: ours
+/// is not told yet. Neither what comes then nor a stop, nor a start before that, takes it for ours.
+#[test]
+fn a_login_that_names_another_session_of_our_account_takes_nothing_from_it() {
+    for (is_killed, is_lost) in [(false, false), (true, false), (false, true), (true, true)] {
+        story(move || async move {
+            let mut world = World::of(&["r1"]);
+            let live = world.leaked("r1", OURS, 3600);
+            let theirs = format!("{SESSIONS}{live}/");
+            let (is_refused, mut logins) = (Arc::new(AtomicBool::new(false)), 0);
+            let refused = Arc::clone(&is_refused);
+            world.after(move |request, answer| {
+                if request.method() == http::Method::POST {
+                    logins += 1;
+                    if logins == 1 {
+                        answer.headers_mut().insert(http::header::LOCATION, theirs.parse().unwrap());
+                        *answer.body_mut() = "{}".into();
+                    }
+                } else if request.uri().path() == SESSIONS && refused.load(Ordering::Relaxed) {
+                    *answer.status_mut() = http::StatusCode::UNAUTHORIZED;
+                } else if request.uri().path() == SESSIONS && logins == 1 {
+                    leave_out_whose_it_is(answer);
+                }
+                Duration::ZERO
+            });
+            let mut running = world.start();
+            world.pass(100).await;
+            assert_eq!(world.logins("r1"), 1, "{}", world.story());
+            if is_killed {
+                world.kill(running).await;
+                running = world.start();
+                world.pass(100).await;
+            }
+            if is_lost {
+                is_refused.store(true, Ordering::Relaxed);
+                while world.logins("r1") == 1 {
+                    world.pass(1).await;
+                }
+                is_refused.store(false, Ordering::Relaxed);
+                world.pass(300).await;
+            }
+            world.stop(running).await;
+            assert!(world.lives("r1", &live), "{}", world.story());
+        });
+    }
+}
+
+/// A collection without the session that asks for it.
+fn leave_out_whose_it_is(answer: &mut http::Response<bytes::Bytes>) {
+    let mut table: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+    let members = table["Members"].as_array_mut().unwrap();
+    members.retain(|member| member["Oem"]["Hpe"]["MySession"] != true);
+    table["Members@odata.count"] = members.len().into();
+    *answer.body_mut() = table.to_string().into();
+}
+
 /// Some iLOs name a new session once. Killed before we saw it in the table, we hold it all the same, and whoever else
 /// logged in with our account just then is none of ours.
 #[test]

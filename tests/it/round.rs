@@ -61,6 +61,35 @@ fn a_look_shows_who_would_go_and_ends_nobody_also_in_mode_enforce() {
     });
 }
 
+/// What a look does not end, no cap holds back; and what one holds back is told once, however many look meanwhile.
+#[test]
+fn a_look_tells_of_no_deletion_that_a_cap_held_back() {
+    story(|| async {
+        let mut world = calm(&["r1"], Mode::Enforce);
+        (world.settings.caps.per_visit, world.settings.caps.share_of_seen_percent) = (1, 100);
+        let running = world.start();
+        for age_s in [1200, 1300, 1400] {
+            world.leaked("r1", "svc-backup", age_s);
+        }
+        let looks = async || {
+            let seen = ask(&running, &["r1"], MayEnd::No).await.await.unwrap();
+            visit(&seen, "r1").held_back.len()
+        };
+        assert_eq!((looks().await, world.heard("reap.capped").len()), (2, 0), "{}", world.story());
+        for left in [1, 0] {
+            ask(&running, &["r1"], MayEnd::InMode).await.await.unwrap();
+            assert_eq!(looks().await, left);
+        }
+        assert_eq!(
+            (world.heard("reap.capped").len(), world.heard("session.reaped").len()),
+            (1, 2),
+            "{}",
+            world.story()
+        );
+        world.stop(running).await;
+    });
+}
+
 #[test]
 fn a_person_may_end_in_mode_observe_and_nothing_else_is_let_go_for_it() {
     story(|| async {

@@ -14,7 +14,9 @@ use super::orders;
 use crate::secret::Secret;
 use crate::session::{Owner, SessionId, Uuid};
 use crate::settings::{Authority, IloName};
-use crate::state::{Former, Held, Intent, Known, Memory, Record, RecordId, Settled, Unwritable, is_name, is_place};
+use crate::state::{
+    Former, Held, Intent, Known, Memory, Record, RecordId, Reply, Settled, Unwritable, is_name, is_place,
+};
 use crate::time::Timestamp;
 
 /// Marks a database as ours in its header: `iLOr`.
@@ -55,6 +57,9 @@ const JUMPS: &str = "CREATE TABLE jumps (ilo TEXT PRIMARY KEY, offset_s INTEGER 
 const SLOW_CLOCKS: &str =
     "CREATE TABLE slow_clocks (ilo TEXT PRIMARY KEY, took_s INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;";
 
+/// By the number that stands for it on disk.
+const REPLIES: [Reply; 3] = [Reply::Lost, Reply::Useless, Reply::NamedOnce];
+
 /// The tables of which a [`Memory`] is put together.
 const MEMORY_TABLES: [&str; 8] = ["held", "intents", "former", "suspects", "known", "learned", "jumps", "slow_clocks"];
 
@@ -68,8 +73,9 @@ pub(super) fn save(db: &Connection, ilo: &IloName, memory: &Memory) -> rusqlite:
         let (session, account) = (session.to_string(), account.to_string());
         put(db, "held", &[&ilo, &session, &token.reveal(), &account, &authority.host, &authority.port])?;
     }
-    for Intent { account, authority: Authority { host, port }, from, to, answered } in &memory.intents {
-        put(db, "intents", &[&ilo, &account.to_string(), host, port, &from.unix_s(), &to.unix_s(), answered])?;
+    for Intent { account, authority: Authority { host, port }, from, to, reply } in &memory.intents {
+        let answered = REPLIES.iter().position(|known| known == reply).map(count);
+        put(db, "intents", &[&ilo, &account.to_string(), host, port, &from.unix_s(), &to.unix_s(), &answered])?;
     }
     for Former { session, account, authority: Authority { host, port } } in &memory.former {
         put(db, "former", &[&ilo, &session.to_string(), &account.to_string(), host, port])?;
@@ -180,6 +186,10 @@ pub(super) fn record(db: &Connection, record: &Record) -> rusqlite::Result<Recor
     Ok(RecordId(db.last_insert_rowid()))
 }
 
+fn reply(number: i64) -> Option<Reply> {
+    REPLIES.get(usize::try_from(number).ok()?).copied()
+}
+
 fn seconds(span: Duration) -> i64 {
     i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
 }
@@ -243,8 +253,8 @@ impl Remembered {
         })?;
         read.each(db, "intents", |row, memory| {
             let [from, to] = [row.number(4)?, row.number(5)?].map(Timestamp::from_unix_s);
-            let (account, authority, answered) = (Owner::new(&row.text(1)?), row.authority(2)?, row.number(6)? != 0);
-            let intent = Intent { account, authority, from, to, answered };
+            let (account, authority, reply) = (Owner::new(&row.text(1)?), row.authority(2)?, reply(row.number(6)?)?);
+            let intent = Intent { account, authority, from, to, reply };
             memory.intents.push(Some(intent).filter(Intent::is_sound)?);
             Some(())
         })?;

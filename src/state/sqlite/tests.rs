@@ -13,7 +13,7 @@ use crate::event::{Case, Gone};
 use crate::secret::Secret;
 use crate::session::{Kind, Owner, Session, SessionId, UserType, Uuid};
 use crate::settings::{Authority, Conditions, Glob, Order, Protection, Shield};
-use crate::state::{Former, Held, Intent, Known};
+use crate::state::{Former, Held, Intent, Known, Reply};
 
 const NOW: Timestamp = Timestamp::from_unix_s(1_795_000_000);
 
@@ -78,8 +78,8 @@ fn memory(number: usize) -> Memory {
 
 fn intent(from: i64, to: i64) -> Intent {
     let [from, to] = [from, to].map(Timestamp::from_unix_s);
-    let answered = from.unix_s() < 0;
-    Intent { account: Owner::new("svc-ilo-reaper"), authority: place(), from, to, answered }
+    let reply = [Reply::Lost, Reply::Useless, Reply::NamedOnce][usize::try_from(from.unix_s().rem_euclid(3)).unwrap()];
+    Intent { account: Owner::new("svc-ilo-reaper"), authority: place(), from, to, reply }
 }
 
 fn former(id: &str) -> Former {
