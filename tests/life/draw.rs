@@ -274,12 +274,12 @@ fn misfortunes(seed: u64, ilo: usize, calm_at_s: u64, script: &IloScript, acts: 
     }
 }
 
-/// What happens to the daemon and its host.
 /// Whether iLOs change their names in this life.
 fn mixes(seed: u64) -> bool {
     Chance::of(seed, "mixes", 0).one_in(12)
 }
 
+/// What happens to the daemon and its host.
 fn host(seed: u64, calm_at_s: u64, config: &ConfigScript, acts: &mut Vec<Act>) {
     let mut chance = Chance::of(seed, "host", 0);
     for _ in 0..2 + chance.index(12) {

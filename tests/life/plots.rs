@@ -17,7 +17,7 @@ struct At {
 type Lay = fn(&At, &mut Chance) -> Plot;
 
 /// Each has a chance of its own, so that another one changes nothing about those that are there.
-const PLOTS: [(&str, u64, Lay); 17] = [
+const PLOTS: [(&str, u64, Lay); 18] = [
     ("two habits", 6, two_habits),
     ("twin", 7, twin),
     ("twin of a known one", 7, twin_of_a_known_one),
@@ -27,6 +27,7 @@ const PLOTS: [(&str, u64, Lay); 17] = [
     ("slow looks", 7, slow_looks),
     ("slow ends", 7, slow_ends),
     ("slow answers", 7, slow_answers),
+    ("no service", 10, no_service),
     ("vague", 7, vague),
     ("ahead", 14, ahead),
     ("behind", 7, behind),
@@ -132,6 +133,13 @@ fn slow_looks(at: &At, chance: &mut Chance) -> Plot {
 fn slow_ends(at: &At, chance: &mut Chance) -> Plot {
     let ms = at.exchange_s * 1000 - chance.of_these(&[500, 1500]);
     vec![(0, leaks(at, chance, 5, 8)), (60, slow(at, On::Delete, ms, 12))]
+}
+
+/// Whether firmware is on its way can't be told for a while, and there are some to be ended.
+fn no_service(at: &At, chance: &mut Chance) -> Plot {
+    let fault = Fault::Status { status: chance.of_these(&[404, 404, 405, 500]), retry_after_s: None };
+    let on = On::Update;
+    vec![(0, leaks(at, chance, 60, 15)), (300, What::Meet { ilo: at.ilo, on, fault, times: 30 })]
 }
 
 /// The clock jumps while a client logs in, so that only what is seen to stand still counts; and the second look after
