@@ -62,6 +62,8 @@ pub struct Known {
     pub session: SessionId,
     /// Its login, where that was told.
     pub login: Option<Timestamp>,
+    /// Its last use, where that was told.
+    pub access: Option<Timestamp>,
 }
 
 impl Known {
@@ -73,7 +75,7 @@ impl Known {
 
 impl From<&Session> for Known {
     fn from(session: &Session) -> Self {
-        Self { session: session.id.clone(), login: session.login }
+        Self { session: session.id.clone(), login: session.login, access: session.access }
     }
 }
 

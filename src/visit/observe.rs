@@ -340,7 +340,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         if self.memory.suspects.contains(&session.id) {
             return false;
         }
-        if self.notes.witness.was_used_by_another_clock(session, READINGS) {
+        if self.notes.witness.was_used_by_another_clock(session, READINGS) || self.was_used_so_while_away(session) {
             return true;
         }
         let told_at = if self.notes.witness.knows(session) { self.notes.date } else { looked_at.filter(|_| was_there) };
@@ -353,6 +353,16 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let mut times = [session.login, session.access].into_iter().flatten();
         let is_older = looked_at.is_some_and(|looked_at| times.any(|time| time.plus(READINGS) < looked_at));
         is_older && !was_there
+    }
+
+    /// At the first look of a run: whether a session was used since the last run wrote down who is on, and claims that
+    /// this was before then.
+    fn was_used_so_while_away(&self, session: &Session) -> bool {
+        let is_first = self.notes.witness.looked_at().is_none();
+        let known = self.memory.known.iter().find(|known| is_first && known.may_be(session));
+        let used = session.access.zip(known.and_then(|known| known.access)).filter(|(now, then)| now != then);
+        let is_before = |looked_at: Timestamp| used.is_some_and(|(now, _)| now.plus(READINGS) < looked_at);
+        self.memory.looked_at.is_some_and(is_before)
     }
 
     /// The same, where only a part of the table is told: whoever is known from the last whole one is so still.

@@ -323,6 +323,29 @@ fn whoever_is_used_while_a_clock_is_behind_is_not_idle_for_an_hour() {
     });
 }
 
+/// The same, where nobody looks just then, since we were killed before.
+#[test]
+fn whoever_is_used_while_a_clock_is_behind_and_we_are_away_is_not_idle_for_an_hour() {
+    story(|| async {
+        let mut world = idle_rule(600);
+        let live = world.leaked("r1", "alice", 86_400);
+        world.sky.ilo("r1").touch(&live, world.sky.now());
+        let running = world.start();
+        world.pass(300).await;
+        world.kill(running).await;
+        world.sky.ilo("r1").set_clock_offset(-3600);
+        world.sky.ilo("r1").touch(&live, world.sky.now());
+        world.pass_ms(10).await;
+        world.sky.ilo("r1").set_clock_offset(0);
+        let running = world.start();
+        world.pass(580).await;
+        assert!(world.lives("r1", &live), "{}", world.story());
+        world.pass(200).await;
+        assert!(!world.lives("r1", &live), "standing still counts: {}", world.story());
+        world.stop(running).await;
+    });
+}
+
 /// Seen first in a part of the table, it is no stranger in the whole.
 #[test]
 fn whoever_logged_in_while_tables_were_cut_goes_as_others_do() {

@@ -22,12 +22,12 @@ use crate::time::Timestamp;
 /// Marks a database as ours in its header: `iLOr`.
 pub(super) const APPLICATION_ID: i32 = 0x694c_4f72;
 /// Grows by one with each change of the tables.
-pub(super) const SCHEMA_VERSION: i32 = 5;
+pub(super) const SCHEMA_VERSION: i32 = 6;
 
 /// Each version of the tables that can be taken over, and what it added. Times are seconds since 1970, those of
 /// sessions by the iLO's clock, all others by the host's.
-pub(super) const SCHEMA: [(i32, &str); 4] =
-    [(2, TABLES), (3, orders::TABLES), (4, JUMPS), (SCHEMA_VERSION, SLOW_CLOCKS)];
+pub(super) const SCHEMA: [(i32, &str); 5] =
+    [(2, TABLES), (3, orders::TABLES), (4, JUMPS), (5, SLOW_CLOCKS), (SCHEMA_VERSION, KNOWN_USES)];
 
 const TABLES: &str = "
 CREATE TABLE held (ilo TEXT PRIMARY KEY, session TEXT NOT NULL, token TEXT NOT NULL, account TEXT NOT NULL,
@@ -57,11 +57,17 @@ const JUMPS: &str = "CREATE TABLE jumps (ilo TEXT PRIMARY KEY, offset_s INTEGER 
 const SLOW_CLOCKS: &str =
     "CREATE TABLE slow_clocks (ilo TEXT PRIMARY KEY, took_s INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;";
 
+const KNOWN_USES: &str = "
+CREATE TABLE known_uses (ilo TEXT NOT NULL, session TEXT NOT NULL, access_s INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;
+CREATE INDEX known_uses_by_ilo ON known_uses (ilo);
+";
+
 /// By the number that stands for it on disk.
 const REPLIES: [Reply; 3] = [Reply::Lost, Reply::Useless, Reply::NamedOnce];
 
 /// The tables of which a [`Memory`] is put together.
-const MEMORY_TABLES: [&str; 8] = ["held", "intents", "former", "suspects", "known", "learned", "jumps", "slow_clocks"];
+const MEMORY_TABLES: [&str; 9] =
+    ["held", "intents", "former", "suspects", "known", "learned", "jumps", "slow_clocks", "known_uses"];
 
 /// Replaces what is remembered of `ilo`.
 pub(super) fn save(db: &Connection, ilo: &IloName, memory: &Memory) -> rusqlite::Result<()> {
@@ -83,8 +89,11 @@ pub(super) fn save(db: &Connection, ilo: &IloName, memory: &Memory) -> rusqlite:
     for session in &memory.suspects {
         put(db, "suspects", &[&ilo, &session.to_string()])?;
     }
-    for Known { session, login } in &memory.known {
+    for Known { session, login, access } in &memory.known {
         put(db, "known", &[&ilo, &session.to_string(), &login.map(Timestamp::unix_s)])?;
+        if let Some(access) = access {
+            put(db, "known_uses", &[&ilo, &session.to_string(), &access.unix_s()])?;
+        }
     }
     if let Some(Authority { host, port }) = &memory.place {
         let unix_s = |time: Option<Timestamp>| time.map(Timestamp::unix_s);
@@ -270,7 +279,7 @@ impl Remembered {
         })?;
         read.each(db, "known", |row, memory| {
             let (session, login) = (SessionId::read(&row.text(1)?), row.number(2).map(Timestamp::from_unix_s));
-            memory.known.push(Known { session, login });
+            memory.known.push(Known { session, login, access: None });
             Some(())
         })?;
         read.each(db, "learned", |row, memory| {
@@ -290,6 +299,12 @@ impl Remembered {
         })?;
         read.each(db, "slow_clocks", |row, memory| {
             memory.offset_took_s = u64::try_from(row.number(1)?).ok()?;
+            Some(())
+        })?;
+        read.each(db, "known_uses", |row, memory| {
+            let (session, access) = (SessionId::read(&row.text(1)?), Timestamp::from_unix_s(row.number(2)?));
+            let known = memory.known.iter_mut().find(|known| known.session == session && known.access.is_none());
+            known?.access = Some(access);
             Some(())
         })?;
         Ok(read)

@@ -47,8 +47,9 @@ fn ilo(number: usize) -> IloName {
     IloName::new(&format!("ilo-{number}"))
 }
 
-fn known(session: &str, login_s: Option<i64>) -> Known {
-    Known { session: SessionId::read(session), login: login_s.map(Timestamp::from_unix_s) }
+fn known(session: &str, login_s: Option<i64>, access_s: Option<i64>) -> Known {
+    let [login, access] = [login_s, access_s].map(|time_s| time_s.map(Timestamp::from_unix_s));
+    Known { session: SessionId::read(session), login, access }
 }
 
 fn memory(number: usize) -> Memory {
@@ -64,7 +65,11 @@ fn memory(number: usize) -> Memory {
         place: Some(place()),
         uuid: Uuid::read("30373237-3132-4D32-3235-303430314c37"),
         looked_at: Some(Timestamp::from_unix_s(1_750_000_500)),
-        known: vec![known("known-1", Some(1_750_000_000)), known("known-2", None)],
+        known: vec![
+            known("known-1", Some(1_750_000_000), Some(1_750_000_600)),
+            known("known-2", None, None),
+            known("known-3", Some(1_750_000_000), None),
+        ],
         expands: Some(false),
         clock_offset_s: Some(-86_400),
         jumped_to_s: Some(600),
@@ -421,18 +426,27 @@ async fn what_people_ordered_comes_back_as_it_was() {
 }
 
 /// The tables of version 2, from before pauses and protections, of version 3, from before jumps were kept, and of
-/// version 4, from before it was kept how long answers took.
-const TO_VERSION_4: &str = "DROP TABLE slow_clocks; PRAGMA user_version = 4";
-const TO_VERSION_3: &str = "DROP TABLE slow_clocks; DROP TABLE jumps; PRAGMA user_version = 3";
-const TO_VERSION_2: &str = "DROP TABLE pause; DROP TABLE protections; DROP TABLE slow_clocks; DROP TABLE jumps; \
-                            PRAGMA user_version = 2";
+/// version 4, from before it was kept how long answers took, and of version 5, from before last uses were kept.
+const TO_VERSION_5: &str = "DROP TABLE known_uses; PRAGMA user_version = 5";
+const TO_VERSION_4: &str = "DROP TABLE known_uses; DROP TABLE slow_clocks; PRAGMA user_version = 4";
+const TO_VERSION_3: &str = "DROP TABLE known_uses; DROP TABLE slow_clocks; DROP TABLE jumps; PRAGMA user_version = 3";
+const TO_VERSION_2: &str = "DROP TABLE known_uses; DROP TABLE pause; DROP TABLE protections; DROP TABLE slow_clocks; \
+                            DROP TABLE jumps; PRAGMA user_version = 2";
 
 #[tokio::test]
 async fn an_older_state_is_taken_over_with_all_that_is_in_it() {
-    for (to_version, kept, jumped_to_s) in
-        [(TO_VERSION_2, Orders::default(), None), (TO_VERSION_3, orders(), None), (TO_VERSION_4, orders(), Some(600))]
-    {
-        let older = |number| Memory { jumped_to_s, offset_took_s: 0, ..memory(number) };
+    for (to_version, kept, jumped_to_s, knows_how_slow) in [
+        (TO_VERSION_2, Orders::default(), None, false),
+        (TO_VERSION_3, orders(), None, false),
+        (TO_VERSION_4, orders(), Some(600), false),
+        (TO_VERSION_5, orders(), Some(600), true),
+    ] {
+        let older = |number| {
+            let mut older = Memory { jumped_to_s, ..memory(number) };
+            older.offset_took_s *= u64::from(knows_how_slow);
+            older.known.iter_mut().for_each(|known| known.access = None);
+            older
+        };
         let home = filled().await;
         let opened = open(home.path());
         opened.state.order(&orders()).await.expect("written");
@@ -475,10 +489,10 @@ async fn an_older_state_is_taken_over_whole_or_not_at_all() {
 #[tokio::test]
 async fn a_newer_state_is_left_alone() {
     let home = filled().await;
-    sql(home.path(), "PRAGMA user_version = 6");
+    sql(home.path(), "PRAGMA user_version = 7");
     let before = fs::read(home.path().join("state.db")).expect("read");
     let error = refusal(home.path());
-    assert!(matches!(error, OpenError::Newer { version: 6, .. }) && error.to_string().contains("newer"), "{error}");
+    assert!(matches!(error, OpenError::Newer { version: 7, .. }) && error.to_string().contains("newer"), "{error}");
     assert!(fs::read(home.path().join("state.db")).expect("read") == before);
     assert!(!files(home.path()).iter().any(|name| name.contains("bad")));
 }

@@ -56,6 +56,15 @@ pub(super) struct Ours {
 /// How long after it was sent a login may happen, on the iLO's clock, and one second more on both sides.
 pub(super) const LOST_LOGIN_S: u64 = 90;
 
+/// A login that left, as far as anybody knows, and whose end nobody knows.
+pub(super) struct LostLogin {
+    pub(super) sent: Moment,
+    /// When its iLO was asked for the time.
+    pub(super) asked: Option<Moment>,
+    /// How long that one makes it wait.
+    pub(super) waits: Duration,
+}
+
 /// The book of one iLO.
 #[derive(Default)]
 pub(super) struct Book {
@@ -74,11 +83,11 @@ pub(super) struct Book {
     pub(super) ended_by: Vec<usize>,
     /// Logins of ours that made nothing, as far as anybody but us knows: no answer came.
     /// When each was sent, and when it was asked before that how long logins wait.
-    pub(super) lost_logins: Vec<(Moment, Option<Moment>)>,
+    pub(super) lost_logins: Vec<LostLogin>,
     /// Those that were refused, as the daemon was told and did not write down yet.
-    pub(super) refused_logins: Vec<(Moment, Option<Moment>)>,
+    pub(super) refused_logins: Vec<LostLogin>,
     /// A login that was written down and not sent yet: when, and when it was asked before that how long logins wait.
-    pub(super) unsent_login: Option<(Moment, Option<Moment>)>,
+    pub(super) unsent_login: Option<LostLogin>,
     /// The spans of logins that the state knew since it was last asked who is on, in seconds on the iLO's clock.
     pub(super) intents_since: Vec<(i64, i64)>,
     /// The same of this visit: a span that the clock will show again proves nothing after it.

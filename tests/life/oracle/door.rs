@@ -9,7 +9,7 @@ use ilo_reaper::state::Memory;
 use ilo_sim::{Moment, Session, SessionId};
 
 use super::Oracle;
-use super::book::Ours;
+use super::book::{LostLogin, Ours};
 use crate::script::{ConfigScript, host};
 use crate::world::{ACCOUNTS, Site};
 
@@ -80,7 +80,7 @@ impl Oracle {
         self.books[number].logins_since += 1;
         self.books[number].logs_in = true;
         let asked = self.books[number].asked_root_at;
-        self.books[number].lost_logins.push((now, asked));
+        self.books[number].lost_logins.push(LostLogin { sent: now, asked, waits: site.ilo.login_delay() });
         self.books[number].unsent_login = None;
         // A visit that began before a reload still tries the password of before: that says nothing about this one.
         let group_now = &self.now_in_force().config.groups[group];
@@ -96,7 +96,7 @@ impl Oracle {
 
     /// A login made a session.
     pub(super) fn logged_in(&mut self, now: Moment, number: usize, site: &Site, id: &SessionId) {
-        let (sent, asked) = self.books[number].lost_logins.pop().unzip();
+        let (sent, asked) = self.books[number].lost_logins.pop().map(|login| (login.sent, login.asked)).unzip();
         let token = site.ilo.session(id, now).and_then(|session| session.token.clone());
         // Until we are told.
         // A clock that was set between our question for its time and the login takes the proof away.

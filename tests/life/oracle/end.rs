@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ilo_sim::{Moment, Session, SessionId};
 
-use super::book::{LOST_LOGIN_S, Ours};
+use super::book::{LOST_LOGIN_S, LostLogin, Ours};
 use super::truth::{self, Case};
 use super::{InForce, Oracle};
 use crate::script::{ConfigScript, host};
@@ -18,9 +18,9 @@ const LOOK_TO_DELETE: Duration = Duration::from_secs(2);
 /// From asking whether firmware is flashed to sending a DELETE, and two seconds for readings.
 const FLASHING_TELLS: Duration = Duration::from_secs(22);
 
-/// How long after it was sent a login may happen: the longest exchange, the longest wait after wrong passwords, and what
-/// the daemon allows for beside that.
-const LOST_LOGIN: Duration = Duration::from_secs(30 + 50 + 6);
+/// How long after it was sent a login may happen, beside its wait after wrong passwords: the longest exchange, and what
+/// the daemon allows for.
+const LOST_LOGIN: Duration = Duration::from_secs(30 + 6);
 
 /// Two readings in whole seconds, and one more for the span.
 const SLACK: Duration = Duration::from_secs(3);
@@ -56,9 +56,9 @@ impl Oracle {
         // Or another login of ours, of which nobody knows that it made nothing, could have made it.
         let could_be_lost = |told: &Session| {
             // It may have happened, by whole seconds, as soon as the time was asked for.
-            let from = |(at, asked): &(Moment, Option<Moment>)| asked.unwrap_or(*at).min(*at);
-            let within = |login: &(Moment, Option<Moment>)| {
-                from(login) <= told.login + SLACK && told.login.since(login.0) <= LOST_LOGIN
+            let within = |login: &LostLogin| {
+                let from = login.asked.unwrap_or(login.sent).min(login.sent);
+                from <= told.login + SLACK && told.login.since(login.sent) <= login.waits + LOST_LOGIN
             };
             book.lost_logins.iter().any(within)
         };

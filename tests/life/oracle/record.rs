@@ -11,6 +11,7 @@ use ilo_reaper::state::{Memory, Record, RecordId, Settled};
 use ilo_sim::{Moment, SessionId};
 
 use super::Oracle;
+use super::book::LostLogin;
 use crate::script::host;
 use crate::world::Site;
 
@@ -224,7 +225,8 @@ impl Oracle {
             book.is_clock_written |= book.is_clock_told;
             book.refused_logins.clear();
             if is_intended {
-                book.unsent_login = Some((now, book.asked_root_at));
+                let (asked, waits) = (book.asked_root_at, Duration::from_secs(50));
+                book.unsent_login = Some(LostLogin { sent: now, asked, waits });
             }
         }
     }
