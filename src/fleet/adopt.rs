@@ -6,12 +6,12 @@ use super::{Fleet, Slot, news};
 use crate::event::Reload;
 use crate::redfish::{Peer, Transport};
 use crate::settings::{IloName, Settings};
-use crate::state::{Former, Memory, State};
+use crate::state::{Former, Held, Memory, State};
 use crate::visit::{InForce, Notes};
 
 /// Own sessions that may still be where a name stood that is not in the fleet any more.
 pub(super) fn left_by(memory: &Memory) -> impl Iterator<Item = Former> {
-    memory.held.iter().cloned().map(Former::from).chain(memory.former.iter().cloned())
+    memory.held.as_ref().and_then(Held::former).into_iter().chain(memory.former.iter().cloned())
 }
 
 impl<T: Transport, S: State> Fleet<T, S> {

@@ -90,6 +90,27 @@ pub struct Held {
     pub account: Owner,
     /// Where it was made. A token is never sent anywhere else.
     pub authority: Authority,
+    /// Its login told the id once, and nobody saw yet that the session of that name is ours: it may be somebody else's.
+    pub named_once: Option<Span>,
+}
+
+impl Held {
+    /// What is left to know it by, if it is ours no more to use. A name that may be somebody else's proves nothing.
+    pub fn former(&self) -> Option<Former> {
+        let Self { session, account, authority, named_once, token: _ } = self.clone();
+        named_once.is_none().then_some(Former { session, account, authority })
+    }
+}
+
+/// When a login happened, on the iLO's clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Not before this.
+    pub from: Timestamp,
+    /// Nor after this.
+    pub to: Timestamp,
+    /// The clock was set since, and shows this time again: whoever logs in then is not ours for that.
+    pub is_over: bool,
 }
 
 /// A login that is about to be sent. It is written first, so that a session which nobody hears of can be
@@ -104,19 +125,8 @@ pub struct Intent {
     pub from: Timestamp,
     /// Nor after this.
     pub to: Timestamp,
-    /// What came back.
-    pub reply: Reply,
-}
-
-/// What is known of the reply to a login that left a trace here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// None that we heard of. Whatever it made is proven to be ours by its time.
-    Lost,
-    /// It named its session once, and nobody saw yet that this one is ours: the name may be somebody else's.
-    NamedOnce,
     /// Its session is known by id, but was of no use. It explains no other one; the next login only waits for it.
-    Useless,
+    pub answered: bool,
 }
 
 /// A session that was ours. An id alone proves nothing: another iLO, or the same after a reset, may give it to
@@ -129,13 +139,6 @@ pub struct Former {
     pub account: Owner,
     /// Where it was made.
     pub authority: Authority,
-}
-
-/// Its token is not remembered.
-impl From<Held> for Former {
-    fn from(Held { session, account, authority, token: _ }: Held) -> Self {
-        Self { session, account, authority }
-    }
 }
 
 /// A deletion, or one that a bound held back: who, why, and the numbers compared.
@@ -217,6 +220,17 @@ impl Memory {
             && self.place.as_ref().is_none_or(is_place)
     }
 
+    /// The session that we hold is not ours to use any more. What is left proves it: its id, or the time of its login.
+    pub fn lose_held(&mut self) {
+        let Some(held) = self.held.take() else { return };
+        if let Some(former) = held.former() {
+            self.lose(former);
+        } else if let Some(Span { from, to, is_over: false }) = held.named_once {
+            let Held { account, authority, .. } = held;
+            self.intents.push(Intent { account, authority, from, to, answered: false });
+        }
+    }
+
     /// Remembers a session that was ours. The oldest ones are forgotten for it.
     pub fn lose(&mut self, former: Former) {
         if self.former.contains(&former) {
@@ -259,9 +273,10 @@ impl Memory {
 
     /// Takes over what was learned of the same iLO under another name, where that is more recent, and our sessions and
     /// lost logins there. Whether it was.
-    pub fn inherit(&mut self, other: Self) -> bool {
+    pub fn inherit(&mut self, mut other: Self) -> bool {
+        other.lose_held();
         let is_newer = other.seen_at_s() > self.seen_at_s() || self.uuid != other.uuid;
-        let Self { held: theirs, intents, former, suspects, place: there, .. } = other.clone();
+        let Self { intents, former, suspects, place: there, .. } = other.clone();
         let here = self.place.clone();
         if is_newer {
             let Self { held, intents, former, place, .. } = std::mem::take(self);
@@ -273,7 +288,7 @@ impl Memory {
         }
         let moved =
             |place: Authority| if Some(&place) == there.as_ref() { here.clone().unwrap_or(place) } else { place };
-        for Former { session, account, authority } in former.into_iter().chain(theirs.map(Former::from)) {
+        for Former { session, account, authority } in former {
             self.lose(Former { session, account, authority: moved(authority) });
         }
         for intent in intents {
@@ -290,7 +305,9 @@ impl Held {
     fn is_sound(&self) -> bool {
         let token = self.token.reveal();
         let is_token = (1..=TOKEN_MAX).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic());
-        is_token && self.session.segment().is_some() && is_name(&self.account.to_string()) && is_place(&self.authority)
+        let is_span = self.named_once.as_ref().is_none_or(|span| span.from <= span.to);
+        let is_named = self.session.segment().is_some() && is_name(&self.account.to_string());
+        is_token && is_named && is_span && is_place(&self.authority)
     }
 }
 

@@ -8,7 +8,7 @@ use super::{LoginOutcome, MayLogIn, Notes, VisitError, Visitor};
 use crate::redfish::{Ended, IloError, LoginError, Transport};
 use crate::session::{Session, Uuid};
 use crate::settings::IloName;
-use crate::state::{Former, Held, Intent, Reply, State, Unwritable};
+use crate::state::{Held, Intent, Span, State, Unwritable};
 use crate::time::Timestamp;
 
 /// After this many logins without an outcome, the next one waits.
@@ -28,9 +28,18 @@ const INTENTS_MAX: usize = 8;
 /// may take.
 const LATE_LOGIN: Duration = Duration::from_secs(5);
 
-/// Whether a session logged in when this login was sent.
-fn made(login: &Intent, session: &Session) -> bool {
+/// Whether a session logged in just then.
+fn made(login: &Span, session: &Session) -> bool {
     session.login.is_some_and(|at| login.from <= at && at <= login.to)
+}
+
+/// Whether a session is the one we hold, as the iLO tells it. A directory may call our account by another name. What was
+/// named once may be somebody's who uses our account: it is ours if the iLO calls it so, or if it logged in when we did.
+/// A service that tells no times of anybody is not asked for them; nobody is ended on it but us.
+fn is_ours(own: &Session, held: &Held) -> bool {
+    let tells_times = own.login.is_some() || own.access.is_some();
+    let is_named = held.named_once.as_ref().is_none_or(|login| !tells_times || made(login, own));
+    own.mine || is_named && own.owner.as_ref() == Some(&held.account)
 }
 
 impl<T: Transport, S: State> Visitor<'_, T, S> {
@@ -46,7 +55,6 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             return Err(VisitError::Duplicate(other));
         }
         if let Some(held) = self.memory.held.clone() {
-            self.remember_its_login(&held);
             if held.authority == self.target.authority && held.account == self.account() {
                 return Ok(held);
             }
@@ -70,9 +78,9 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let same_place = held.authority == self.target.authority;
         if same_place && self.is_our_door(held).await? && self.ilo.end(&held.token, &held.session).await == Ended::Done
         {
-            self.shut_door();
+            self.memory.held = None;
         } else {
-            self.lose_door();
+            self.memory.lose_held();
         }
         Ok(())
     }
@@ -81,46 +89,18 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// iLO calls another one ours, and that one logged in when we did, we hold that one.
     pub(super) fn put_door_right(&mut self, held: &mut Held, sessions: &[Session]) {
         let own = sessions.iter().find(|session| session.id == held.session);
-        if let Some(login) = self.notes.named.as_ref().filter(|_| own.is_none_or(|own| !own.mine)) {
+        if let Some(login) = held.named_once.as_ref().filter(|_| own.is_none_or(|own| !own.mine)) {
             let is_ours = |session: &&Session| session.mine && session.owner.as_ref() == Some(&held.account);
             if let Some(ours) = sessions.iter().filter(is_ours).find(|session| made(login, session)) {
                 held.session = ours.id.clone();
-                self.memory.held = Some(held.clone());
             }
         }
         let own = sessions.iter().find(|session| session.id == held.session);
-        if own.is_some_and(|own| self.is_ours(own, held)) {
+        if own.is_some_and(|own| is_ours(own, held)) {
             self.notes.door = Some(held.session.clone());
-            self.forget_its_login();
+            held.named_once = None;
+            self.memory.held = Some(held.clone());
         }
-    }
-
-    /// Whether a session is the one we hold, as the iLO tells it. A directory may call our account by another name. What
-    /// was named once may be somebody's who uses our account: it is ours if the iLO calls it so, or if it logged in when
-    /// we did.
-    fn is_ours(&self, own: &Session, held: &Held) -> bool {
-        let is_named = self.notes.named.as_ref().is_none_or(|login| made(login, own));
-        own.mine || is_named && own.owner.as_ref() == Some(&held.account)
-    }
-
-    /// A run before this one may have ended before it saw whose session its login had named.
-    fn remember_its_login(&mut self, held: &Held) {
-        if self.notes.door.is_none() && self.notes.named.is_none() {
-            let made = |intent: &&Intent| intent.reply == Reply::NamedOnce && intent.authority == held.authority;
-            self.notes.named = self.memory.intents.iter().rfind(made).cloned();
-        }
-    }
-
-    /// The login of the session that we hold proves nothing any more: that is known to be ours, or gone.
-    fn forget_its_login(&mut self) {
-        let named = self.notes.named.take();
-        self.memory.intents.retain(|intent| Some(intent) != named.as_ref());
-    }
-
-    /// The session that we held was ended by us.
-    fn shut_door(&mut self) {
-        self.memory.held = None;
-        self.forget_its_login();
     }
 
     /// Whether what we hold is ours beyond the name that came with our login: a wrong one would be somebody else's, and a
@@ -130,33 +110,18 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             return Ok(true);
         }
         match self.ilo.session(&held.token, &held.session).await {
-            Ok(own) => Ok(own.is_some_and(|own| self.is_ours(&own, held))),
+            Ok(own) => Ok(own.is_some_and(|own| is_ours(&own, held))),
             Err(IloError::NoValidSession) => Ok(false),
             Err(error) => Err(error),
-        }
-    }
-
-    /// The held session is not ours to use any more. It may still be in the table.
-    pub(super) fn lose_door(&mut self) {
-        let Some(held) = self.memory.held.take() else { return };
-        match self.notes.named.take() {
-            None => self.memory.lose(Former::from(held)),
-            // Its name may be somebody else's: from now on its login alone proves it.
-            Some(login) => {
-                let made_by = self.memory.intents.iter_mut().find(|intent| **intent == login);
-                if let Some(intent) = made_by {
-                    intent.reply = Reply::Lost;
-                }
-            }
         }
     }
 
     /// An error of a request that used the held session.
     pub(super) fn failed(&mut self, error: VisitError) -> VisitError {
         if error == VisitError::DoorLost {
-            self.lose_door();
+            self.memory.lose_held();
             // A login that gave us nothing of use counts as one without an outcome, or we would fill the table.
-            self.memory.intents.extend(self.fresh.take().map(|intent| Intent { reply: Reply::Useless, ..intent }));
+            self.memory.intents.extend(self.fresh.take().map(|intent| Intent { answered: true, ..intent }));
         }
         error
     }
@@ -201,19 +166,13 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
                 self.login = Some(LoginOutcome::Accepted);
                 let is_known = login.is_told_twice;
                 self.notes.door = is_known.then(|| login.session.clone());
-                let held = Held {
-                    session: login.session,
-                    token: login.token,
-                    account: self.account(),
-                    authority: self.target.authority.clone(),
-                };
-                if is_known {
-                    self.fresh = self.memory.intents.pop();
-                } else if let Some(login) = self.memory.intents.last_mut() {
-                    // It tells which session is ours until that was seen, and explains nobody else's.
-                    login.reply = Reply::NamedOnce;
-                    self.notes.named = Some(login.clone());
-                }
+                let (intent, authority) = (self.memory.intents.pop(), self.target.authority.clone());
+                // When it was tells which session is ours until that was seen, and explains nobody else's.
+                let span = |intent: &Intent| Span { from: intent.from, to: intent.to, is_over: false };
+                let named_once = intent.as_ref().map(span).filter(|_| !is_known);
+                self.fresh = intent.filter(|_| is_known);
+                let (session, token, account) = (login.session, login.token, self.account());
+                let held = Held { session, token, account, authority, named_once };
                 self.memory.held = Some(held.clone());
                 self.memory.expands = None;
                 Ok(held)
@@ -273,7 +232,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             self.memory.intents.remove(0);
         }
         let (account, authority) = (self.account(), self.target.authority.clone());
-        self.memory.intents.push(Intent { account, authority, from, to: now.plus(late), reply: Reply::Lost });
+        self.memory.intents.push(Intent { account, authority, from, to: now.plus(late), answered: false });
         let began = Instant::now();
         if self.save().await {
             if began.elapsed() < LATE_LOGIN {
@@ -314,17 +273,16 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         if held.authority != self.target.authority {
             return;
         }
-        self.remember_its_login(&held);
         match self.is_our_door(&held).await {
             Ok(true) => {}
             // If that was spurious, the next start finds it.
-            Ok(false) => return self.lose_door(),
+            Ok(false) => return self.memory.lose_held(),
             Err(_) => return,
         }
         match self.ilo.end(&held.token, &held.session).await {
-            Ended::Done => self.shut_door(),
+            Ended::Done => self.memory.held = None,
             // If that was spurious, the next start finds it.
-            Ended::AlreadyGone | Ended::NotOurs => self.lose_door(),
+            Ended::AlreadyGone | Ended::NotOurs => self.memory.lose_held(),
             Ended::Forbidden(_) | Ended::Refused(..) | Ended::Unknown(_) => {}
         }
     }

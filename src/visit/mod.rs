@@ -119,8 +119,6 @@ pub struct Notes {
     left_out: BTreeMap<SessionId, Duration>,
     /// Our own session, where this run saw it in a table as ours, or it was named to us twice.
     door: Option<SessionId>,
-    /// The login that made the session we hold, while that is known by one name alone.
-    named: Option<Intent>,
     /// The last DELETE was answered as if our session were dead, and it was not.
     was_denied: bool,
     /// What is remembered could not be written.

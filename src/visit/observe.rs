@@ -10,7 +10,7 @@ use super::{VisitError, Visitor};
 use crate::policy::{self, Witness};
 use crate::redfish::{Collection, IloError, Member, Seen, Transport};
 use crate::session::{Clock, Extent, Observation, Own, Session, SessionId};
-use crate::state::{Held, Intent, Known, State};
+use crate::state::{Held, Intent, Known, Span, State};
 use crate::time::Timestamp;
 
 /// How soon after a refused login the entries in a table tell its limit. Later, too many may have ended.
@@ -45,6 +45,15 @@ fn long_on_its_way_s(answered: &Answered) -> u64 {
     if answered.took <= TELLS_TIME { 0 } else { clock::whole_seconds(answered.took) }
 }
 
+/// Why what looks whole does not prove that we are told all. Our own session proves it, but not while its name may be
+/// somebody else's.
+fn doubts(held: &Held, own: Option<&Session>) -> Option<&'static str> {
+    if held.named_once.is_some() {
+        return Some("the name of our own session is not proven yet");
+    }
+    own.is_none().then_some("our own session is not in the collection")
+}
+
 impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// One request where the iLO expands, one more per member where it does not. Strays of ours are ended
     /// on the way.
@@ -67,7 +76,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         };
         self.put_door_right(&mut held, &sessions);
         let own = sessions.iter().find(|session| session.id == held.session).cloned();
-        if let Some(why) = self.doubts(own.as_ref()).filter(|_| extent == Extent::Whole) {
+        if let Some(why) = doubts(&held, own.as_ref()).filter(|_| extent == Extent::Whole) {
             extent = Extent::Cut(String::from(why));
         }
         let mut judgement = self.judge(now, &answered, own.as_ref(), &sessions);
@@ -265,15 +274,6 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         }
     }
 
-    /// Why what looks whole does not prove that we are told all. Our own session proves it, but not while its name may be
-    /// somebody else's.
-    fn doubts(&self, own: Option<&Session>) -> Option<&'static str> {
-        if self.notes.named.is_some() {
-            return Some("the name of our own session is not proven yet");
-        }
-        own.is_none().then_some("our own session is not in the collection")
-    }
-
     /// Keeps that the clock jumped until it is seen who is on, also over a restart.
     fn learn_jump(&mut self, judgement: &Judgement, answered: &Answered) {
         if judgement.jumped {
@@ -291,6 +291,11 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             let is_past = |intent: &Intent| date.is_some_and(|now| now > intent.to);
             let again = self.memory.intents.extract_if(.., |intent| intent.authority == *here && !is_past(intent));
             self.to_come.extend(again.filter(|intent| date.is_some_and(|now| now < intent.from)));
+            let is_past = |span: &Span| date.is_some_and(|now| now > span.to);
+            let span = self.memory.held.as_mut().and_then(|held| held.named_once.as_mut());
+            if let Some(span) = span.filter(|span| !is_past(span)) {
+                span.is_over = true;
+            }
         }
     }
 

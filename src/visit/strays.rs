@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{VisitError, Visitor};
 use crate::redfish::{Ended, Flashing, Transport};
 use crate::session::{Extent, Kind, Observation, Owner, Session, SessionId};
-use crate::state::{Former, Held, Intent, Reply, State};
+use crate::state::{Former, Held, Intent, State};
 
 /// A proof is forgotten when no session could be meant by it for so long: a table may leave one out for a few looks.
 const LINGERS: Duration = Duration::from_secs(600);
@@ -122,7 +122,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let is_to_come = |intent: &&Intent| self.notes.date.is_some_and(|now| now < intent.from);
         let intents = self.memory.intents.iter().chain(self.to_come.iter().filter(is_to_come));
         let mut open: Vec<Intent> =
-            intents.filter(|intent| intent.authority == *here && intent.reply == Reply::Lost).cloned().collect();
+            intents.filter(|intent| intent.authority == *here && !intent.answered).cloned().collect();
         let mut left = unknown;
         // Where our own is not told, nobody knows where we come from.
         let explains = |intent: &Intent, session: &Session| {

@@ -182,10 +182,12 @@ fn a_stop_before_the_first_look_ends_nobody_elses_session() {
 }
 
 /// The answer to a login names a session of a person who uses our account, and the first tables were made before it: ours
-/// is not told yet. Neither what comes then nor a stop, nor a start before that, takes it for ours.
+/// is not told yet. Neither what comes then nor a stop, nor a start before that, takes it for ours; nor does a clock that
+/// is set meanwhile.
 #[test]
 fn a_login_that_names_another_session_of_our_account_takes_nothing_from_it() {
-    for (is_killed, is_lost) in [(false, false), (true, false), (false, true), (true, true)] {
+    for case in 0..8 {
+        let [is_killed, is_lost, is_set] = [1, 2, 4].map(|bit| case & bit != 0);
         story(move || async move {
             let mut world = World::of(&["r1"]);
             let live = world.leaked("r1", OURS, 3600);
@@ -209,6 +211,10 @@ fn a_login_that_names_another_session_of_our_account_takes_nothing_from_it() {
             let mut running = world.start();
             world.pass(100).await;
             assert_eq!(world.logins("r1"), 1, "{}", world.story());
+            if is_set {
+                world.sky.ilo("r1").set_clock_offset(-600);
+                world.pass(100).await;
+            }
             if is_killed {
                 world.kill(running).await;
                 running = world.start();

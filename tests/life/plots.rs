@@ -17,11 +17,12 @@ struct At {
 type Lay = fn(&At, &mut Chance) -> Plot;
 
 /// Each has a chance of its own, so that another one changes nothing about those that are there.
-const PLOTS: [(&str, u64, Lay); 18] = [
+const PLOTS: [(&str, u64, Lay); 19] = [
     ("two habits", 6, two_habits),
     ("twin", 7, twin),
     ("twin of a known one", 7, twin_of_a_known_one),
     ("heir", 14, heir),
+    ("misnamed", 14, misnamed),
     ("hidden", 7, hidden),
     ("guessed", 7, guessed),
     ("slow looks", 7, slow_looks),
@@ -116,6 +117,27 @@ fn twin(at: &At, chance: &mut Chance) -> Plot {
 /// Our session is refused, so that we make another; it ends, and somebody else gets its id.
 fn heir(at: &At, _: &mut Chance) -> Plot {
     vec![(0, refused(at, 1)), (0, What::Between { ilo: at.ilo, on: On::Login, deed: Deed::ReuseOurs, times: 1 })]
+}
+
+/// Somebody looks in with our account, and our login is answered with the name of that session; the table that comes then
+/// is from before it. Later our session is refused, so that we make another.
+fn misnamed(at: &At, chance: &mut Chance) -> Plot {
+    let client = ClientScript {
+        seed: chance.next(),
+        owner: String::from("SVC-ILO-REAPER"),
+        origin: String::from("198.51.100.7"),
+        tag: String::from("Web UI"),
+        user_type: String::from("Local"),
+        habit: Habit::Steady { every_s: 5 },
+    };
+    let meet = |on: On, fault: Fault, times: u32| What::Meet { ilo: at.ilo, on, fault, times };
+    vec![
+        (0, What::Client { ilo: at.ilo, client }),
+        (60, refused(at, 1)),
+        (60, meet(On::Login, Fault::OtherSession, 1)),
+        (60, meet(On::Collection, Fault::Stale, chance.of_these(&[1, 2, 4]))),
+        (chance.of_these(&[150, 600]), refused(at, 1)),
+    ]
 }
 
 /// Somebody tries wrong passwords, so that our next login waits; and its answer is lost.

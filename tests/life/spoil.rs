@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, DATE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use http::{Request, Response, StatusCode};
-use ilo_sim::{Delivery, Moment};
+use ilo_sim::{Delivery, Moment, Session};
 use serde_json::{Value, json};
 
 use crate::chance::Chance;
@@ -71,7 +71,10 @@ pub(crate) fn serve(site: &mut Site, now: Moment, on: On, fault: Option<Fault>, 
         && let Some(response) = spoiled.response.as_mut().filter(|response| response.headers().contains_key(LOCATION))
         && matches!(fault, Fault::OtherLocation | Fault::OtherSession)
     {
-        let theirs = site.ilo.sessions(now).find(|session| !ACCOUNTS.contains(&session.owner.as_str()));
+        // Best that of a person who has our account too, and writes it in capitals.
+        let has_our_account = |session: &&Session| ACCOUNTS.contains(&session.owner.to_lowercase().as_str());
+        let theirs = site.ilo.sessions(now).filter(|session| !ACCOUNTS.contains(&session.owner.as_str()));
+        let theirs = theirs.max_by_key(has_our_account);
         let theirs = theirs.map_or_else(|| String::from("svc-ghost"), |session| session.id.to_string());
         response.headers_mut().insert(LOCATION, format!("{SESSIONS}/{theirs}/").parse().expect("a location"));
         if fault == Fault::OtherSession {

@@ -147,7 +147,7 @@ upgraded() {
     step "an upgrade of one that is stopped leaves it stopped"
     inside systemctl stop ilo-reaper
     # As the version before pauses and protections left it.
-    state "state.executescript('DROP TABLE pause; DROP TABLE protections; DROP TABLE jumps; DROP TABLE slow_clocks; DROP TABLE known_uses; PRAGMA user_version = 2')"
+    state "state.executescript('DROP TABLE pause; DROP TABLE protections; DROP TABLE jumps; DROP TABLE slow_clocks; DROP TABLE known_uses; DROP TABLE named_once; PRAGMA user_version = 2')"
     dpkg_inside -i "$1"
     expect "active" inactive is active
 

@@ -15,7 +15,7 @@ use crate::secret::Secret;
 use crate::session::{Owner, SessionId, Uuid};
 use crate::settings::{Authority, IloName};
 use crate::state::{
-    Former, Held, Intent, Known, Memory, Record, RecordId, Reply, Settled, Unwritable, is_name, is_place,
+    Former, Held, Intent, Known, Memory, Record, RecordId, Settled, Span, Unwritable, is_name, is_place,
 };
 use crate::time::Timestamp;
 
@@ -27,7 +27,7 @@ pub(super) const SCHEMA_VERSION: i32 = 6;
 /// Each version of the tables that can be taken over, and what it added. Times are seconds since 1970, those of
 /// sessions by the iLO's clock, all others by the host's.
 pub(super) const SCHEMA: [(i32, &str); 5] =
-    [(2, TABLES), (3, orders::TABLES), (4, JUMPS), (5, SLOW_CLOCKS), (SCHEMA_VERSION, KNOWN_USES)];
+    [(2, TABLES), (3, orders::TABLES), (4, JUMPS), (5, SLOW_CLOCKS), (SCHEMA_VERSION, LATER)];
 
 const TABLES: &str = "
 CREATE TABLE held (ilo TEXT PRIMARY KEY, session TEXT NOT NULL, token TEXT NOT NULL, account TEXT NOT NULL,
@@ -57,17 +57,17 @@ const JUMPS: &str = "CREATE TABLE jumps (ilo TEXT PRIMARY KEY, offset_s INTEGER 
 const SLOW_CLOCKS: &str =
     "CREATE TABLE slow_clocks (ilo TEXT PRIMARY KEY, took_s INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;";
 
-const KNOWN_USES: &str = "
+const LATER: &str = "
 CREATE TABLE known_uses (ilo TEXT NOT NULL, session TEXT NOT NULL, access_s INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;
 CREATE INDEX known_uses_by_ilo ON known_uses (ilo);
+CREATE TABLE named_once (ilo TEXT PRIMARY KEY, session TEXT NOT NULL, token TEXT NOT NULL, account TEXT NOT NULL,
+    host TEXT NOT NULL, port INTEGER NOT NULL, from_s INTEGER NOT NULL, to_s INTEGER NOT NULL, is_over INTEGER NOT NULL,
+    seal BLOB NOT NULL) STRICT;
 ";
 
-/// By the number that stands for it on disk.
-const REPLIES: [Reply; 3] = [Reply::Lost, Reply::Useless, Reply::NamedOnce];
-
 /// The tables of which a [`Memory`] is put together.
-const MEMORY_TABLES: [&str; 9] =
-    ["held", "intents", "former", "suspects", "known", "learned", "jumps", "slow_clocks", "known_uses"];
+const MEMORY_TABLES: [&str; 10] =
+    ["held", "intents", "former", "suspects", "known", "learned", "jumps", "slow_clocks", "known_uses", "named_once"];
 
 /// Replaces what is remembered of `ilo`.
 pub(super) fn save(db: &Connection, ilo: &IloName, memory: &Memory) -> rusqlite::Result<()> {
@@ -75,13 +75,20 @@ pub(super) fn save(db: &Connection, ilo: &IloName, memory: &Memory) -> rusqlite:
     for table in MEMORY_TABLES {
         db.execute(&format!("DELETE FROM {table} WHERE ilo = ?1"), [ilo])?;
     }
-    if let Some(Held { session, token, account, authority }) = &memory.held {
+    if let Some(Held { session, token, account, authority, named_once }) = &memory.held {
         let (session, account) = (session.to_string(), account.to_string());
-        put(db, "held", &[&ilo, &session, &token.reveal(), &account, &authority.host, &authority.port])?;
+        let held: [&dyn ToSql; 6] = [&ilo, &session, &token.reveal(), &account, &authority.host, &authority.port];
+        // One row, so that no damage leaves the session without the doubt.
+        match named_once {
+            None => put(db, "held", &held)?,
+            Some(Span { from, to, is_over }) => {
+                let span: [&dyn ToSql; 3] = [&from.unix_s(), &to.unix_s(), is_over];
+                put(db, "named_once", &[&held[..], &span].concat())?;
+            }
+        }
     }
-    for Intent { account, authority: Authority { host, port }, from, to, reply } in &memory.intents {
-        let answered = REPLIES.iter().position(|known| known == reply).map(count);
-        put(db, "intents", &[&ilo, &account.to_string(), host, port, &from.unix_s(), &to.unix_s(), &answered])?;
+    for Intent { account, authority: Authority { host, port }, from, to, answered } in &memory.intents {
+        put(db, "intents", &[&ilo, &account.to_string(), host, port, &from.unix_s(), &to.unix_s(), answered])?;
     }
     for Former { session, account, authority: Authority { host, port } } in &memory.former {
         put(db, "former", &[&ilo, &session.to_string(), &account.to_string(), host, port])?;
@@ -195,10 +202,6 @@ pub(super) fn record(db: &Connection, record: &Record) -> rusqlite::Result<Recor
     Ok(RecordId(db.last_insert_rowid()))
 }
 
-fn reply(number: i64) -> Option<Reply> {
-    REPLIES.get(usize::try_from(number).ok()?).copied()
-}
-
 fn seconds(span: Duration) -> i64 {
     i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
 }
@@ -253,17 +256,20 @@ impl Remembered {
     pub(super) fn read(db: &Connection) -> rusqlite::Result<Self> {
         let mut read = Self::default();
         read.each(db, "held", |row, memory| {
-            let account = Owner::new(&row.text(3)?);
-            let authority = row.authority(4)?;
-            let token = Secret::new(row.text(2)?);
-            let held = Held { session: SessionId::read(&row.text(1)?), token, account, authority };
+            memory.held = Some(Some(row.held()?).filter(Held::is_sound)?);
+            Some(())
+        })?;
+        read.each(db, "named_once", |row, memory| {
+            let [from, to] = [row.number(6)?, row.number(7)?].map(Timestamp::from_unix_s);
+            let span = Span { from, to, is_over: row.number(8)? != 0 };
+            let held = Held { named_once: Some(span), ..row.held()? };
             memory.held = Some(Some(held).filter(Held::is_sound)?);
             Some(())
         })?;
         read.each(db, "intents", |row, memory| {
             let [from, to] = [row.number(4)?, row.number(5)?].map(Timestamp::from_unix_s);
-            let (account, authority, reply) = (Owner::new(&row.text(1)?), row.authority(2)?, reply(row.number(6)?)?);
-            let intent = Intent { account, authority, from, to, reply };
+            let (account, authority, answered) = (Owner::new(&row.text(1)?), row.authority(2)?, row.number(6)? != 0);
+            let intent = Intent { account, authority, from, to, answered };
             memory.intents.push(Some(intent).filter(Intent::is_sound)?);
             Some(())
         })?;
@@ -361,6 +367,13 @@ impl<'a> Sealed<'a> {
 
     pub(super) fn text(&self, column: usize) -> Option<String> {
         self.0.get(column).ok()
+    }
+
+    /// A session that we hold, in the columns after the first.
+    fn held(&self) -> Option<Held> {
+        let (session, token) = (SessionId::read(&self.text(1)?), Secret::new(self.text(2)?));
+        let (account, authority) = (Owner::new(&self.text(3)?), self.authority(4)?);
+        Some(Held { session, token, account, authority, named_once: None })
     }
 
     /// A host in this column and a port in the next.

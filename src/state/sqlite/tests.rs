@@ -13,7 +13,7 @@ use crate::event::{Case, Gone};
 use crate::secret::Secret;
 use crate::session::{Kind, Owner, Session, SessionId, UserType, Uuid};
 use crate::settings::{Authority, Conditions, Glob, Order, Protection, Shield};
-use crate::state::{Former, Held, Intent, Known, Reply};
+use crate::state::{Former, Held, Intent, Known, Span};
 
 const NOW: Timestamp = Timestamp::from_unix_s(1_795_000_000);
 
@@ -59,6 +59,11 @@ fn memory(number: usize) -> Memory {
             token: Secret::new(format!("token-{number:026}")),
             account: Owner::new("Svc-iLO-Reaper"),
             authority: Authority { host: format!("ilo-{number}.oob.example.net"), port: 8443 },
+            named_once: (number == 1).then(|| Span {
+                from: Timestamp::from_unix_s(-5),
+                to: Timestamp::from_unix_s(7),
+                is_over: true,
+            }),
         }),
         intents: vec![intent(-5, 7), intent(1_795_000_000, 1_795_000_060)],
         former: ["b", "a", "a"].map(former).to_vec(),
@@ -83,8 +88,8 @@ fn memory(number: usize) -> Memory {
 
 fn intent(from: i64, to: i64) -> Intent {
     let [from, to] = [from, to].map(Timestamp::from_unix_s);
-    let reply = [Reply::Lost, Reply::Useless, Reply::NamedOnce][usize::try_from(from.unix_s().rem_euclid(3)).unwrap()];
-    Intent { account: Owner::new("svc-ilo-reaper"), authority: place(), from, to, reply }
+    let answered = from.unix_s() < 0;
+    Intent { account: Owner::new("svc-ilo-reaper"), authority: place(), from, to, answered }
 }
 
 fn former(id: &str) -> Former {
@@ -426,12 +431,15 @@ async fn what_people_ordered_comes_back_as_it_was() {
 }
 
 /// The tables of version 2, from before pauses and protections, of version 3, from before jumps were kept, and of
-/// version 4, from before it was kept how long answers took, and of version 5, from before last uses were kept.
-const TO_VERSION_5: &str = "DROP TABLE known_uses; PRAGMA user_version = 5";
-const TO_VERSION_4: &str = "DROP TABLE known_uses; DROP TABLE slow_clocks; PRAGMA user_version = 4";
-const TO_VERSION_3: &str = "DROP TABLE known_uses; DROP TABLE slow_clocks; DROP TABLE jumps; PRAGMA user_version = 3";
-const TO_VERSION_2: &str = "DROP TABLE known_uses; DROP TABLE pause; DROP TABLE protections; DROP TABLE slow_clocks; \
-                            DROP TABLE jumps; PRAGMA user_version = 2";
+/// version 4, from before it was kept how long answers took, and of version 5, from before last uses were kept, and
+/// whether the name of our session is sure.
+const TO_VERSION_5: &str = "DROP TABLE known_uses; DROP TABLE named_once; PRAGMA user_version = 5";
+const TO_VERSION_4: &str =
+    "DROP TABLE known_uses; DROP TABLE named_once; DROP TABLE slow_clocks; PRAGMA user_version = 4";
+const TO_VERSION_3: &str = "DROP TABLE known_uses; DROP TABLE named_once; DROP TABLE slow_clocks; \
+                            DROP TABLE jumps; PRAGMA user_version = 3";
+const TO_VERSION_2: &str = "DROP TABLE known_uses; DROP TABLE named_once; DROP TABLE pause; DROP TABLE protections; \
+                            DROP TABLE slow_clocks; DROP TABLE jumps; PRAGMA user_version = 2";
 
 #[tokio::test]
 async fn an_older_state_is_taken_over_with_all_that_is_in_it() {
@@ -445,6 +453,7 @@ async fn an_older_state_is_taken_over_with_all_that_is_in_it() {
             let mut older = Memory { jumped_to_s, ..memory(number) };
             older.offset_took_s *= u64::from(knows_how_slow);
             older.known.iter_mut().for_each(|known| known.access = None);
+            older.held = older.held.filter(|held| held.named_once.is_none());
             older
         };
         let home = filled().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
-use ilo_reaper::state::Memory;
+use ilo_reaper::state::{Memory, Span};
 use ilo_sim::{Moment, Session, SessionId};
 
 use super::Oracle;
@@ -210,8 +210,11 @@ impl Oracle {
 /// Whether what is remembered tells that a session is ours.
 fn knows(memory: &Memory, host: &str, session: &Session, date_ahead_s: i64) -> bool {
     let (id, shown_s) = (session.id.as_str(), session.login_shown.epoch_s() + date_ahead_s);
-    memory.held.as_ref().is_some_and(|held| held.session.to_string() == id)
-        || memory.former.iter().any(|former| former.session.to_string() == id)
+    memory.held.as_ref().is_some_and(|held| {
+        let is_made_by = |span: &Span| span.from.unix_s() <= shown_s && shown_s <= span.to.unix_s();
+        held.session.to_string() == id
+            || held.authority.host == host && held.named_once.as_ref().is_some_and(is_made_by)
+    }) || memory.former.iter().any(|former| former.session.to_string() == id)
         || memory.intents.iter().any(|intent| {
             intent.authority.host == host && intent.from.unix_s() <= shown_s && shown_s <= intent.to.unix_s()
         })

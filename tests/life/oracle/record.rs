@@ -103,9 +103,12 @@ impl Records {
     /// Logins there whose end the state does not know: from when to when they may be booked.
     pub(super) fn intents_at(&self, host: &str) -> Vec<(i64, i64)> {
         let all = self.memories.values().flat_map(|memory| &memory.intents);
-        all.filter(|intent| intent.authority.host == host)
-            .map(|intent| (intent.from.unix_s(), intent.to.unix_s()))
-            .collect()
+        let all = all.map(|intent| (&intent.authority, intent.from, intent.to));
+        // One that was told by one name alone may have made a session of another.
+        let held = self.memories.values().filter_map(|memory| memory.held.as_ref());
+        let named = held.filter_map(|held| Some((&held.authority, held.named_once.as_ref()?)));
+        let all = all.chain(named.map(|(authority, span)| (authority, span.from, span.to)));
+        all.filter(|(authority, ..)| authority.host == host).map(|(_, from, to)| (from.unix_s(), to.unix_s())).collect()
     }
 
     /// The sessions there that the state says we hold.
