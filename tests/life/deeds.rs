@@ -62,9 +62,9 @@ pub(crate) fn happen(inner: &mut Inner, now: Moment, number: usize, request: &Re
             site.flash(true);
             inner.orders.push_back((deed, number));
         }
-        Deed::Sleep => {
-            let slept = Duration::from_secs(3600);
-            inner.slept_ms += 3_600_000;
+        Deed::Sleep { for_s } => {
+            let slept = Duration::from_secs(for_s);
+            inner.slept_ms += for_s * 1000;
             inner.oracle.slept(now + slept, slept);
         }
         Deed::Observe | Deed::Protect | Deed::Mistype | Deed::Stop | Deed::Pause => {

@@ -245,7 +245,7 @@ fn moves(seed: u64, ilo: usize, calm_at_s: u64, acts: &mut Vec<Act>) {
     let mut chance = Chance::of(seed, "hands", ilo as u64);
     // A hand on the daemon while it is about to delete.
     if chance.one_in(4) {
-        let deed = chance.of_these(&[Deed::Observe, Deed::Protect, Deed::Stop, Deed::Sleep]);
+        let deed = chance.of_these(&[Deed::Observe, Deed::Protect, Deed::Stop, Deed::Sleep { for_s: 3600 }]);
         let on = chance.of_these(&[On::Member, On::Update]);
         acts.push(Act { at_ms: chance.below(calm_at_s * 1000), what: What::Between { ilo, on, deed, times: 1 } });
     }

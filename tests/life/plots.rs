@@ -17,7 +17,7 @@ struct At {
 type Lay = fn(&At, &mut Chance) -> Plot;
 
 /// Each has a chance of its own, so that another one changes nothing about those that are there.
-const PLOTS: [(&str, u64, Lay); 19] = [
+const PLOTS: [(&str, u64, Lay); 20] = [
     ("two habits", 6, two_habits),
     ("twin", 7, twin),
     ("twin of a known one", 7, twin_of_a_known_one),
@@ -27,6 +27,7 @@ const PLOTS: [(&str, u64, Lay); 19] = [
     ("guessed", 7, guessed),
     ("slow looks", 7, slow_looks),
     ("slow ends", 7, slow_ends),
+    ("nods", 10, nods),
     ("slow answers", 7, slow_answers),
     ("no service", 10, no_service),
     ("vague", 7, vague),
@@ -155,6 +156,12 @@ fn slow_looks(at: &At, chance: &mut Chance) -> Plot {
 fn slow_ends(at: &At, chance: &mut Chance) -> Plot {
     let ms = at.exchange_s * 1000 - chance.of_these(&[500, 1500]);
     vec![(0, leaks(at, chance, 5, 8)), (60, slow(at, On::Delete, ms, 12))]
+}
+
+/// The host nods off again and again while somebody is looked at, too shortly for anything else to be old.
+fn nods(at: &At, chance: &mut Chance) -> Plot {
+    let deed = Deed::Sleep { for_s: chance.of_these(&[5, 8]) };
+    vec![(0, leaks(at, chance, 60, 15)), (300, What::Between { ilo: at.ilo, on: On::Member, deed, times: 6 })]
 }
 
 /// Whether firmware is on its way can't be told for a while, and there are some to be ended.

@@ -367,8 +367,8 @@ pub(crate) enum Deed {
     Stop,
     /// A person puts the brake on.
     Pause,
-    /// The host sleeps for an hour.
-    Sleep,
+    /// The host sleeps.
+    Sleep { for_s: u64 },
 }
 
 /// Somebody who uses an iLO.
