@@ -161,7 +161,8 @@ fn slow_ends(at: &At, chance: &mut Chance) -> Plot {
 /// The host nods off again and again while somebody is looked at, too shortly for anything else to be old.
 fn nods(at: &At, chance: &mut Chance) -> Plot {
     let deed = Deed::Sleep { for_s: chance.of_these(&[5, 8]) };
-    vec![(0, leaks(at, chance, 60, 15)), (300, What::Between { ilo: at.ilo, on: On::Member, deed, times: 6 })]
+    let nod = |number: u64| (300 + 60 * number, What::Between { ilo: at.ilo, on: On::Member, deed, times: 1 });
+    [(0, leaks(at, chance, 60, 15))].into_iter().chain((0..6).map(nod)).collect()
 }
 
 /// Whether firmware is on its way can't be told for a while, and there are some to be ended.
