@@ -17,7 +17,7 @@ use crate::oracle::Truth;
 use crate::script::{CrashAt, Fault, On, Phase};
 use crate::spoil;
 use crate::trail::Step;
-use crate::world::{Inner, Straggler, World, take};
+use crate::world::{Inner, Straggler, World, take, take_each};
 
 /// The wire as one life of the daemon has it.
 #[derive(Clone)]
@@ -203,7 +203,7 @@ impl Wire {
 
     fn served(&self, inner: &mut Inner, trip: Trip, request: &Request<Bytes>) -> Answer {
         let now = self.world.now(inner);
-        while let Some(deed) = take(&mut inner.sites[trip.site].betweens, trip.on) {
+        for deed in take_each(&mut inner.sites[trip.site].betweens, trip.on) {
             deeds::happen(inner, now, trip.site, request, deed);
             self.world.urgent.notify_one();
         }

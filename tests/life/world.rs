@@ -81,13 +81,22 @@ pub(crate) struct Due<T> {
 
 /// Takes the first that a request meets.
 pub(crate) fn take<T: Copy>(dues: &mut Vec<Due<T>>, on: On) -> Option<T> {
-    let place = dues.iter().position(|due| due.on.fits(on))?;
-    let what = dues[place].what;
-    dues[place].times -= 1;
-    if dues[place].times == 0 {
-        dues.remove(place);
-    }
+    let due = dues.iter_mut().find(|due| due.on.fits(on))?;
+    let what = due.what;
+    due.times -= 1;
+    dues.retain(|due| due.times > 0);
     Some(what)
+}
+
+/// Takes all that a request meets, each once.
+pub(crate) fn take_each<T: Copy>(dues: &mut Vec<Due<T>>, on: On) -> Vec<T> {
+    let mut met = Vec::new();
+    for due in dues.iter_mut().filter(|due| due.on.fits(on)) {
+        due.times -= 1;
+        met.push(due.what);
+    }
+    dues.retain(|due| due.times > 0);
+    met
 }
 
 /// A request that nobody waits for any more.
