@@ -27,7 +27,7 @@ pub(super) const SCHEMA_VERSION: i32 = 6;
 /// Each version of the tables that can be taken over, and what it added. Times are seconds since 1970, those of
 /// sessions by the iLO's clock, all others by the host's.
 pub(super) const SCHEMA: [(i32, &str); 5] =
-    [(2, TABLES), (3, orders::TABLES), (4, JUMPS), (5, SLOW_CLOCKS), (SCHEMA_VERSION, LATER)];
+    [(2, TABLES), (3, orders::TABLES), (4, JUMPS), (5, SLOW_CLOCKS), (SCHEMA_VERSION, USES_AND_DOUBTS)];
 
 const TABLES: &str = "
 CREATE TABLE held (ilo TEXT PRIMARY KEY, session TEXT NOT NULL, token TEXT NOT NULL, account TEXT NOT NULL,
@@ -57,7 +57,7 @@ const JUMPS: &str = "CREATE TABLE jumps (ilo TEXT PRIMARY KEY, offset_s INTEGER 
 const SLOW_CLOCKS: &str =
     "CREATE TABLE slow_clocks (ilo TEXT PRIMARY KEY, took_s INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;";
 
-const LATER: &str = "
+const USES_AND_DOUBTS: &str = "
 CREATE TABLE known_uses (ilo TEXT NOT NULL, session TEXT NOT NULL, access_s INTEGER NOT NULL, seal BLOB NOT NULL) STRICT;
 CREATE INDEX known_uses_by_ilo ON known_uses (ilo);
 CREATE TABLE named_once (ilo TEXT PRIMARY KEY, session TEXT NOT NULL, token TEXT NOT NULL, account TEXT NOT NULL,
