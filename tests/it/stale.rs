@@ -299,51 +299,36 @@ fn a_login_from_the_future_is_known_after_a_restart() {
     }
 }
 
-/// A clock is behind for a moment between two looks, and just then a session is used that we have known for long.
+/// A clock is behind for a moment between two looks, and just then a session is used that we have known for long; or while
+/// nobody looks, since we were killed before.
 #[test]
 fn whoever_is_used_while_a_clock_is_behind_is_not_idle_for_an_hour() {
-    story(|| async {
-        let world = idle_rule(600);
-        let live = world.leaked("r1", "alice", 86_400);
-        world.sky.ilo("r1").touch(&live, world.sky.now());
-        let running = world.start();
-        for _ in 0..3 {
-            world.pass(100).await;
-            world.sky.ilo("r1").touch(&live, world.sky.now());
-        }
-        world.sky.ilo("r1").set_clock_offset(-3600);
-        world.sky.ilo("r1").touch(&live, world.sky.now());
-        world.pass_ms(10).await;
-        world.sky.ilo("r1").set_clock_offset(0);
-        world.pass(580).await;
-        assert!(world.lives("r1", &live), "{}", world.story());
-        world.pass(200).await;
-        assert!(!world.lives("r1", &live), "standing still counts: {}", world.story());
-        world.stop(running).await;
-    });
-}
-
-/// The same, where nobody looks just then, since we were killed before.
-#[test]
-fn whoever_is_used_while_a_clock_is_behind_and_we_are_away_is_not_idle_for_an_hour() {
-    story(|| async {
-        let mut world = idle_rule(600);
-        let live = world.leaked("r1", "alice", 86_400);
-        world.sky.ilo("r1").touch(&live, world.sky.now());
-        let running = world.start();
-        world.pass(300).await;
-        world.kill(running).await;
-        world.sky.ilo("r1").set_clock_offset(-3600);
-        world.sky.ilo("r1").touch(&live, world.sky.now());
-        world.pass_ms(10).await;
-        world.sky.ilo("r1").set_clock_offset(0);
-        let running = world.start();
-        world.pass(580).await;
-        assert!(world.lives("r1", &live), "{}", world.story());
-        world.pass(200).await;
-        assert!(!world.lives("r1", &live), "standing still counts: {}", world.story());
-        world.stop(running).await;
-    });
+    for is_away in [false, true] {
+        story(move || async move {
+            let mut world = idle_rule(600);
+            let live = world.leaked("r1", "alice", 86_400);
+            let uses = |world: &World| assert!(world.sky.ilo("r1").touch(&live, world.sky.now()));
+            uses(&world);
+            let mut running = Some(world.start());
+            for _ in 0..3 {
+                world.pass(100).await;
+                uses(&world);
+            }
+            if is_away {
+                world.kill(running.take().unwrap()).await;
+            }
+            world.sky.ilo("r1").set_clock_offset(-3600);
+            uses(&world);
+            world.pass_ms(10).await;
+            world.sky.ilo("r1").set_clock_offset(0);
+            let running = running.unwrap_or_else(|| world.start());
+            world.pass(580).await;
+            assert!(world.lives("r1", &live), "{is_away}: {}", world.story());
+            world.pass(200).await;
+            assert!(!world.lives("r1", &live), "{is_away}: standing still counts: {}", world.story());
+            world.stop(running).await;
+        });
+    }
 }
 
 /// Seen first in a part of the table, it is no stranger in the whole.
