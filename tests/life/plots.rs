@@ -17,7 +17,7 @@ struct At {
 type Lay = fn(&At, &mut Chance) -> Plot;
 
 /// Each has a chance of its own, so that another one changes nothing about those that are there.
-const PLOTS: [(&str, u64, Lay); 20] = [
+const PLOTS: [(&str, u64, Lay); 23] = [
     ("two habits", 6, two_habits),
     ("twin", 7, twin),
     ("twin of a known one", 7, twin_of_a_known_one),
@@ -32,9 +32,12 @@ const PLOTS: [(&str, u64, Lay); 20] = [
     ("no service", 10, no_service),
     ("vague", 7, vague),
     ("ahead", 14, ahead),
+    ("to come", 10, to_come),
     ("behind", 7, behind),
     ("away", 7, away),
     ("full disk", 10, full_disk),
+    ("slow disk", 14, slow_disk),
+    ("denied", 10, denied),
     ("log-out", 14, log_out),
     ("mistyped", 40, mistyped),
     ("nobody knows", 40, nobody_knows),
@@ -202,6 +205,13 @@ fn ahead(at: &At, chance: &mut Chance) -> Plot {
     ]
 }
 
+/// The same, and when that time has come nobody knows any more that it was still to come.
+fn to_come(at: &At, chance: &mut Chance) -> Plot {
+    let down_s = chance.of_these(&[300, 900]);
+    let crash = What::Crash { at: CrashAt::Now, down_s };
+    ahead(at, chance).into_iter().chain([(chance.within((70, 200)), crash)]).collect()
+}
+
 /// While nobody looks, the clock is behind, and a client logs in: it seems to have been there for long.
 fn behind(at: &At, chance: &mut Chance) -> Plot {
     let back_s = chance.of_these(&[1500, 1500, 3600]);
@@ -224,6 +234,19 @@ fn away(at: &At, chance: &mut Chance) -> Plot {
 fn full_disk(at: &At, chance: &mut Chance) -> Plot {
     let ends = What::Between { ilo: at.ilo, on: On::Any, deed: Deed::EndOurs, times: 1 };
     vec![(0, What::DiskFull { for_s: chance.of_these(&[600, 5000]) }), (5, ends)]
+}
+
+/// Each record takes so long that what was asked before it is old.
+fn slow_disk(at: &At, chance: &mut Chance) -> Plot {
+    let pace_ms = chance.of_these(&[8000, 12_000, 25_000]);
+    vec![(0, leaks(at, chance, 60, 15)), (300, What::DiskSlow { pace_ms, for_s: 900 })]
+}
+
+/// Whoever is to be ended is not, with the word that means as well that our own session is dead.
+fn denied(at: &At, chance: &mut Chance) -> Plot {
+    let fault = Fault::Status { status: 401, retry_after_s: None };
+    let denied = What::Meet { ilo: at.ilo, on: On::Delete, fault, times: 30 };
+    vec![(0, leaks(at, chance, 60, 15)), (300, denied)]
 }
 
 /// A clean stop, and the end of our own session is answered with something else.
