@@ -46,9 +46,12 @@ const PLOTS: [(&str, u64, Lay); 23] = [
 /// Lays some of them for one iLO.
 pub(crate) fn lay(seed: u64, ilo: usize, script: &IloScript, config: &ConfigScript, until_s: u64, acts: &mut Vec<Act>) {
     let at = At { ilo, right_s: script.clock_offset_s, exchange_s: config.exchange_s };
+    let group = config.members[ilo].map(|group| &config.groups[group]);
+    let keeps_some = group.is_some_and(|group| group.reap.iter().any(|rule| rule.keep_latest.is_some()));
     for (name, one_in, plot) in PLOTS {
         let mut chance = Chance::of(seed, name, ilo as u64);
-        if chance.one_in(one_in) {
+        // Where the latest stay, it matters whether one of them works.
+        if chance.one_in(one_in) || keeps_some && name == "two habits" {
             let at_ms = chance.below(until_s * 1000);
             let plot = plot(&at, &mut chance);
             acts.extend(plot.into_iter().map(|(later_s, what)| Act { at_ms: at_ms + later_s * 1000, what }));

@@ -154,12 +154,18 @@ impl Oracle {
             is_cut: false,
             is_vague: false,
         };
-        let doubtful = &self.books[number].was_hidden | &self.books[number].unknowable;
+        let book = &self.books[number];
+        // Whoever logged in after it was seen that the clock moved has the times of one clock.
+        let (moved_at, told_at) = (book.moved_at(), book.move_told_at);
+        let is_of_before = |session: &&Session| {
+            let settled = told_at.filter(|told| moved_at <= Some(*told)).map(|told| told + margin);
+            moved_at.is_some() && settled.is_none_or(|settled| session.login <= settled)
+        };
+        let of_before = picture.sessions.iter().filter(is_of_before).map(|session| session.id.clone()).collect();
+        let doubtful = &(&book.was_hidden | &book.unknowable) | &of_before;
         let ours = |session: &Session| self.is_of_our_account(now, number, session);
         picture.sessions.iter().filter(|session| !ours(session)).find_map(|session| {
-            let book = &self.books[number];
-            let is_doubtful = book.is_moved() || doubtful.contains(&session.id);
-            let moved_at = book.moved_at().max(book.move_told_at);
+            let is_doubtful = doubtful.contains(&session.id);
             // What two clocks show of a pause may be hours too much.
             if is_doubtful && session.access > session.login {
                 return None;
@@ -169,8 +175,9 @@ impl Oracle {
                 session,
                 doubtful: &doubtful,
                 // A clock that was set leaves only what was seen to stand still since then.
-                from: is_doubtful.then_some(book.first_told_at.unwrap_or(now).max(moved_at.unwrap_or_default())),
-                longest_gap: self.books[number].longest_gap(&session.id),
+                from: is_doubtful
+                    .then_some(book.first_told_at.unwrap_or(now).max(moved_at.max(told_at).unwrap_or_default())),
+                longest_gap: book.longest_gap(&session.id),
                 margin,
             };
             truth::must_go(&duty, group).map(|rule| {
