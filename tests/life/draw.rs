@@ -30,6 +30,7 @@ pub(crate) fn script(seed: u64, visits: u64) -> Script {
         if !mixes(seed) {
             misfortunes(seed, number, calm_at_s, ilo, &mut acts);
             plots::lay(seed, number, ilo, &config, calm_at_s, &mut acts);
+            plots::at_last(seed, number, &config, calm_at_s, &mut acts);
         }
     }
     host(seed, calm_at_s, &config, &mut acts);

@@ -65,6 +65,8 @@ struct Driver<'a> {
     /// How long the daemon is down after what kills it next.
     down_s: u64,
     is_calm: bool,
+    /// How many clients were there when it became calm: those of them that leak do so no more.
+    leave_at_calm: usize,
     is_over: bool,
 }
 
@@ -80,6 +82,7 @@ impl<'a> Driver<'a> {
             number: 0,
             down_s: 1,
             is_calm: false,
+            leave_at_calm: 0,
             is_over: false,
         };
         for (number, act) in script.acts.iter().enumerate() {
@@ -205,7 +208,8 @@ impl<'a> Driver<'a> {
             }
             Task::Act(number) => {
                 let script = self.script;
-                if !self.is_calm {
+                // Nobody's coming or going is a fault.
+                if !self.is_calm || matches!(script.acts[number].what, What::Client { .. }) {
                     self.act(&script.acts[number]).await;
                 }
             }
@@ -232,7 +236,7 @@ impl<'a> Driver<'a> {
 
     fn client(&mut self, number: usize) {
         let client = &mut self.clients[number];
-        if self.is_calm && !client.is_well_behaved() {
+        if number < self.leave_at_calm && !client.is_well_behaved() {
             return;
         }
         let wait = {
@@ -317,6 +321,7 @@ impl<'a> Driver<'a> {
     /// Nothing goes wrong any more.
     fn calm(&mut self) {
         self.is_calm = true;
+        self.leave_at_calm = self.clients.len();
         self.say(String::from("calm"));
         self.host.disk.fill(false);
         self.host.disk.slow(Duration::ZERO);

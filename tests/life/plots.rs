@@ -46,17 +46,24 @@ const PLOTS: [(&str, u64, Lay); 23] = [
 /// Lays some of them for one iLO.
 pub(crate) fn lay(seed: u64, ilo: usize, script: &IloScript, config: &ConfigScript, until_s: u64, acts: &mut Vec<Act>) {
     let at = At { ilo, right_s: script.clock_offset_s, exchange_s: config.exchange_s };
-    let group = config.members[ilo].map(|group| &config.groups[group]);
-    let keeps_some = group.is_some_and(|group| group.reap.iter().any(|rule| rule.keep_latest.is_some()));
     for (name, one_in, plot) in PLOTS {
         let mut chance = Chance::of(seed, name, ilo as u64);
-        // Where the latest stay, it matters whether one of them works.
-        if chance.one_in(one_in) || keeps_some && name == "two habits" {
+        if chance.one_in(one_in) {
             let at_ms = chance.below(until_s * 1000);
             let plot = plot(&at, &mut chance);
             acts.extend(plot.into_iter().map(|(later_s, what)| Act { at_ms: at_ms + later_s * 1000, what }));
         }
     }
+}
+
+/// When all is calm and the clocks are told again, a client leaks twice more, and works beside that: nothing takes away
+/// the proof of whom it leaves.
+pub(crate) fn at_last(seed: u64, ilo: usize, config: &ConfigScript, calm_at_s: u64, acts: &mut Vec<Act>) {
+    let mut chance = Chance::of(seed, "at last", ilo as u64);
+    let at = At { ilo, right_s: 0, exchange_s: config.exchange_s };
+    let at_ms = (calm_at_s + config.every_s * 3 + 400) * 1000;
+    let works = What::Client { ilo, client: pair(&mut chance).1 };
+    acts.extend([leaks(&at, &mut chance, 60, 2), works].map(|what| Act { at_ms, what }));
 }
 
 /// One client with two habits: it leaks, and beside that it works.

@@ -157,9 +157,10 @@ impl Oracle {
         let book = &self.books[number];
         // Whoever logged in after it was seen that the clock moved has the times of one clock.
         let (moved_at, told_at) = (book.moved_at(), book.move_told_at);
+        let is_vague = picture.sessions.iter().any(|session| is_to_come(&picture, session, margin));
         let is_of_before = |session: &&Session| {
             let settled = told_at.filter(|told| moved_at <= Some(*told)).map(|told| told + margin);
-            moved_at.is_some() && settled.is_none_or(|settled| session.login <= settled)
+            is_vague || moved_at.is_some() && settled.is_none_or(|settled| session.login <= settled)
         };
         let of_before = picture.sessions.iter().filter(is_of_before).map(|session| session.id.clone()).collect();
         let doubtful = &(&book.was_hidden | &book.unknowable) | &of_before;
@@ -189,4 +190,14 @@ impl Oracle {
             })
         })
     }
+}
+
+/// Whether a session is from when the clock was ahead, and its times lie in the future or did so a moment ago: as long
+/// as they do, nobody's times there are sound.
+fn is_to_come(picture: &Picture, session: &Session, a_moment: Duration) -> bool {
+    let until_s = picture.shown_s - i64::try_from(a_moment.as_secs()).unwrap_or(i64::MAX);
+    let ahead_s = |shown_s: i64, at: Moment| shown_s - (at.0 / 1000).cast_signed();
+    [(session.login_shown, session.login), (session.access_shown, session.access)].into_iter().any(|(shown, at)| {
+        shown.epoch_s() > until_s && ahead_s(shown.epoch_s(), at) > ahead_s(picture.shown_s, picture.at) + 60
+    })
 }
