@@ -27,8 +27,28 @@ pub struct Session {
     pub login: Option<Timestamp>,
     /// When it was last used (`AccessTime`). It stands still for SSH.
     pub access: Option<Timestamp>,
-    /// The iLO says that this is the session that asks (`MySession`). Trusted to spare, never to end.
-    pub mine: bool,
+    /// Whether the iLO says that this is the session that asks.
+    pub mine: Mine,
+}
+
+/// Whether a session is the one that asks, by the iLO's word (`MySession`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mine {
+    /// It is.
+    Yes,
+    /// It is another one.
+    No,
+    /// Nothing is said.
+    Untold,
+    /// What is said is neither yes nor no. It may be ours, so that it is spared; and it proves nothing.
+    Odd,
+}
+
+impl Mine {
+    /// Whether it is reason enough to spare a session.
+    pub fn may_be(self) -> bool {
+        matches!(self, Self::Yes | Self::Odd)
+    }
 }
 
 impl Session {
@@ -261,7 +281,7 @@ pub struct Observation {
 impl Observation {
     /// Whether a session belongs to our own account, by any of the signs.
     pub fn is_own(&self, session: &Session) -> bool {
-        session.mine
+        session.mine.may_be()
             || session.id == self.own.held
             || session.owner.as_ref().is_some_and(|owner| self.own.accounts.contains(owner))
     }

@@ -59,7 +59,7 @@ fn time_for(places: usize, arrivals: usize, took: Duration) -> Option<Duration> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::{Clock, Extent, Kind, Own, Session, UserType};
+    use crate::session::{Clock, Extent, Kind, Mine, Own, Session, UserType};
     use crate::time::Timestamp;
 
     fn seconds(count: u64) -> Duration {
@@ -75,7 +75,7 @@ mod tests {
             user_type: UserType::Local,
             login: None,
             access: None,
-            mine: false,
+            mine: Mine::No,
         };
         let seen = Observation {
             clock: Clock::Sound(Timestamp::from_unix_s(0)),

@@ -56,7 +56,7 @@ impl Leakers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::{Kind, Session, SessionId, UserType};
+    use crate::session::{Kind, Mine, Session, SessionId, UserType};
 
     fn case(owner: &str) -> Case {
         let session = Session {
@@ -67,7 +67,7 @@ mod tests {
             user_type: UserType::Local,
             login: None,
             access: None,
-            mine: false,
+            mine: Mine::No,
         };
         let (why, rule) = (String::from("superseded"), String::from("superseded"));
         Case { session, age: None, idle: None, why, rule, used: 9, limit: None }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::once::Once;
-use crate::session::{Extent, FOREIGN_TEXT_MAX, Kind, Owner, Session, SessionId, UserType, Uuid, clean};
+use crate::session::{Extent, FOREIGN_TEXT_MAX, Kind, Mine, Owner, Session, SessionId, UserType, Uuid, clean};
 use crate::time::Timestamp;
 
 /// The most members that are looked at. A real table has about ten places.
@@ -157,8 +157,12 @@ fn read(raw: &Map<String, Value>, id: SessionId) -> Session {
         user_type: UserType::read(text(oem, "UserType").unwrap_or_default()),
         login: told("LoginTime", "CreatedTime").and_then(Timestamp::parse_rfc3339),
         access: text(oem, "AccessTime").and_then(Timestamp::parse_rfc3339),
-        // In doubt it is ours: that only spares.
-        mine: oem.get("MySession").is_some_and(|mine| !matches!(mine, Value::Bool(false) | Value::Null)),
+        mine: match oem.get("MySession") {
+            Some(Value::Bool(true)) => Mine::Yes,
+            Some(Value::Bool(false)) => Mine::No,
+            Some(Value::Null) | None => Mine::Untold,
+            Some(_) => Mine::Odd,
+        },
     }
 }
 

@@ -67,7 +67,7 @@ fn an_expanded_collection_tells_all() {
         panic!("three whole members: {read:?}")
     };
     let at = |text| Timestamp::parse_rfc3339(text);
-    assert!(own.mine && !backup.mine && !person.mine);
+    assert_eq!([own.mine, backup.mine, person.mine], [Mine::Yes, Mine::No, Mine::No]);
     assert_eq!(own.owner, Some(Owner::new("svc-ilo-reaper")));
     assert_eq!((own.login, own.access), (at("2025-06-23T20:07:13Z"), at("2025-06-23T20:08:14Z")));
     assert_eq!(own.id.segment(), Some("svc-ilo-reaper000000006859b3f1c51eb85"));
@@ -119,7 +119,7 @@ fn without_an_oem_block_all_is_unknown() {
         let asked = SessionId::read("0123456789abcdef0123456789abcdef");
         let read = session(body.as_bytes(), PATH, &asked).expect("a session");
         assert_eq!(read.owner, Some(Owner::new("bob")));
-        assert_eq!((read.origin, read.login, read.access, read.mine), (None, None, None, false), "{oem}");
+        assert_eq!((read.origin, read.login, read.access, read.mine), (None, None, None, Mine::Untold), "{oem}");
         assert_eq!((read.kind, read.user_type), (Kind::Unknown, UserType::Unknown), "{oem}");
     }
 }
@@ -152,12 +152,11 @@ fn a_field_of_another_type_is_unknown() {
 }
 
 #[test]
-fn my_session_spares_unless_it_says_no() {
-    for (word, mine) in
-        [("false", false), ("null", false), ("true", true), (r#""true""#, true), ("1", true), ("{}", true)]
-    {
-        assert_eq!(member_with(r#""MySession":false"#, &format!(r#""MySession":{word}"#)).mine, mine, "{word}");
-    }
+fn my_session_proves_by_yes_and_spares_unless_it_says_no() {
+    let told = |word| member_with(r#""MySession":false"#, &format!(r#""MySession":{word}"#)).mine;
+    assert_eq!(["false", "null", "true"].map(told), [Mine::No, Mine::Untold, Mine::Yes]);
+    assert_eq!([r#""true""#, r#""false""#, "1", "{}"].map(told), [Mine::Odd; 4]);
+    assert!(Mine::Odd.may_be() && Mine::Yes.may_be() && !Mine::No.may_be() && !Mine::Untold.may_be());
 }
 
 #[test]
@@ -363,7 +362,7 @@ fn a_session() -> impl Strategy<Value = (Session, String)> {
             user_type: UserType::read(user_type),
             login: Some(login),
             access: Some(access),
-            mine,
+            mine: if mine { Mine::Yes } else { Mine::No },
         };
         (session, member.to_string())
     })

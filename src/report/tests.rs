@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 use super::*;
 use crate::event::{Case, Cause, Event, Gone, Place, Priority, Squeeze, Summary, Tell};
-use crate::session::{Kind, Owner, Session, SessionId, UserType};
+use crate::session::{Kind, Mine, Owner, Session, SessionId, UserType};
 use crate::settings::{CredentialId, Fingerprint, IloName, Mode};
 use crate::time::{HostClock, Timestamp};
 
@@ -35,7 +35,7 @@ pub(super) fn examples(word: impl Fn(&str) -> String) -> Vec<Event> {
             user_type: UserType::Local,
             login: Some(noon()),
             access: Some(noon()),
-            mine: false,
+            mine: Mine::No,
         },
         age: Some(Duration::from_secs(4000)),
         idle: Some(Duration::from_secs(900)),

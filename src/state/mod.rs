@@ -274,7 +274,10 @@ impl Memory {
     /// Takes over what was learned of the same iLO under another name, where that is more recent, and our sessions and
     /// lost logins there. Whether it was.
     pub fn inherit(&mut self, mut other: Self) -> bool {
-        other.lose_held();
+        // What was held there may have been ended since. Its id tells; when it logged in would tell of somebody else.
+        if let Some(former) = other.held.take().as_ref().and_then(Held::former) {
+            other.lose(former);
+        }
         let is_newer = other.seen_at_s() > self.seen_at_s() || self.uuid != other.uuid;
         let Self { intents, former, suspects, place: there, .. } = other.clone();
         let here = self.place.clone();

@@ -123,7 +123,7 @@ fn contradiction(readings: &Readings<'_>, date: Timestamp) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::{Kind, Owner, UserType};
+    use crate::session::{Kind, Mine, Owner, UserType};
 
     const NOW: i64 = 1_750_709_294;
 
@@ -136,7 +136,7 @@ mod tests {
             user_type: UserType::Local,
             login: Some(Timestamp::from_unix_s(NOW + login_s)),
             access: Some(Timestamp::from_unix_s(NOW + access_s)),
-            mine: false,
+            mine: Mine::No,
         }
     }
 

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{LoginOutcome, MayLogIn, Notes, VisitError, Visitor};
 use crate::redfish::{Ended, IloError, LoginError, Transport};
-use crate::session::{Session, Uuid};
+use crate::session::{Kind, Mine, Session, Uuid};
 use crate::settings::IloName;
 use crate::state::{Held, Intent, Span, State, Unwritable};
 use crate::time::Timestamp;
@@ -34,12 +34,12 @@ fn made(login: &Span, session: &Session) -> bool {
 }
 
 /// Whether a session is the one we hold, as the iLO tells it. A directory may call our account by another name. What was
-/// named once may be somebody's who uses our account: it is ours if the iLO calls it so, or if it logged in when we did.
-/// A service that tells no times of anybody is not asked for them; nobody is ended on it but us.
-fn is_ours(own: &Session, held: &Held) -> bool {
-    let tells_times = own.login.is_some() || own.access.is_some();
-    let is_named = held.named_once.as_ref().is_none_or(|login| !tells_times || made(login, own));
-    own.mine || is_named && own.owner.as_ref() == Some(&held.account)
+/// named once may be somebody's who uses our account: it is ours if the iLO calls it so, or if it came in as ours do when
+/// we did. A service that tells no times of anybody is not asked for them; nobody is ended on it but us.
+fn is_ours(own: &Session, held: &Held, are_times_told: bool) -> bool {
+    let is_like_ours = own.mine != Mine::No && matches!(own.kind, Kind::Rest | Kind::Unknown);
+    let is_it = |login: &Span| is_like_ours && (!are_times_told || made(login, own));
+    own.mine == Mine::Yes || held.named_once.as_ref().is_none_or(is_it) && own.owner.as_ref() == Some(&held.account)
 }
 
 impl<T: Transport, S: State> Visitor<'_, T, S> {
@@ -89,14 +89,16 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// iLO calls another one ours, and that one logged in when we did, we hold that one.
     pub(super) fn put_door_right(&mut self, held: &mut Held, sessions: &[Session]) {
         let own = sessions.iter().find(|session| session.id == held.session);
-        if let Some(login) = held.named_once.as_ref().filter(|_| own.is_none_or(|own| !own.mine)) {
-            let is_ours = |session: &&Session| session.mine && session.owner.as_ref() == Some(&held.account);
+        if let Some(login) = held.named_once.as_ref().filter(|_| own.is_none_or(|own| own.mine != Mine::Yes)) {
+            let is_ours =
+                |session: &&Session| session.mine == Mine::Yes && session.owner.as_ref() == Some(&held.account);
             if let Some(ours) = sessions.iter().filter(is_ours).find(|session| made(login, session)) {
                 held.session = ours.id.clone();
             }
         }
         let own = sessions.iter().find(|session| session.id == held.session);
-        if own.is_some_and(|own| is_ours(own, held)) {
+        let are_times_told = sessions.iter().any(|session| session.login.is_some() || session.access.is_some());
+        if own.is_some_and(|own| is_ours(own, held, are_times_told)) {
             self.notes.door = Some(held.session.clone());
             held.named_once = None;
             self.memory.held = Some(held.clone());
@@ -110,7 +112,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             return Ok(true);
         }
         match self.ilo.session(&held.token, &held.session).await {
-            Ok(own) => Ok(own.is_some_and(|own| is_ours(&own, held))),
+            // Of one session nobody can tell what is told of others.
+            Ok(own) => Ok(own.is_some_and(|own| is_ours(&own, held, true))),
             Err(IloError::NoValidSession) => Ok(false),
             Err(error) => Err(error),
         }

@@ -69,7 +69,7 @@ fn is_likely_of(intent: &Intent, session: &Session, from: Option<IpAddr>) -> boo
 
 /// The same, where the iLO does not tell all of it.
 fn could_be_of(intent: &Intent, session: &Session, from: Option<IpAddr>) -> bool {
-    !session.mine
+    !session.mine.may_be()
         && matches!(session.kind, Kind::Rest | Kind::Unknown)
         && session.owner.as_ref().is_none_or(|owner| *owner == intent.account)
         && (from.is_none() || session.origin.is_none() || session.origin == from)

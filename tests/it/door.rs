@@ -243,6 +243,67 @@ fn leave_out_whose_it_is(answer: &mut http::Response<bytes::Bytes>) {
     *answer.body_mut() = table.to_string().into();
 }
 
+/// Such a session's times may not be told, or it may be said to be ours in a word that means nothing, or it may have logged
+/// in through the web just when we did: nothing of that proves that it is ours.
+#[test]
+fn a_session_that_a_login_names_is_not_ours_by_what_is_odd_about_it() {
+    for oddity in ["no times", "an odd word", "the same second"] {
+        story(move || async move {
+            let world = World::of(&["r1"]);
+            world.leaked("r1", "svc-backup", 10);
+            let live = Arc::new(Mutex::new((oddity != "the same second").then(|| world.leaked("r1", OURS, 3600))));
+            let (theirs, mut logins) = (Arc::clone(&live), 0);
+            world.before(move |request, ilo, now| {
+                let admit =
+                    || ilo.admit(now, SessionSpec { tag: String::from("Web UI"), ..SessionSpec::rest(OURS, US) });
+                if request.method() == http::Method::POST {
+                    theirs.lock().unwrap().get_or_insert_with(admit);
+                }
+            });
+            let theirs = Arc::clone(&live);
+            world.after(move |request, answer| {
+                let Some(id) = theirs.lock().unwrap().clone() else { return Duration::ZERO };
+                logins += u32::from(request.method() == http::Method::POST);
+                if request.method() == http::Method::POST {
+                    answer.headers_mut().insert(http::header::LOCATION, format!("{SESSIONS}{id}/").parse().unwrap());
+                    *answer.body_mut() = "{}".into();
+                } else if request.method() == http::Method::GET && logins > 0 {
+                    if request.uri().path() == SESSIONS {
+                        leave_out_whose_it_is(answer);
+                    }
+                    let mut told: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+                    make_odd(&mut told, &id.to_string(), oddity);
+                    *answer.body_mut() = told.to_string().into();
+                }
+                Duration::ZERO
+            });
+            let running = world.start();
+            world.pass(100).await;
+            assert_eq!(world.logins("r1"), 1, "{}", world.story());
+            world.stop(running).await;
+            let live = live.lock().unwrap().clone().expect("admitted");
+            assert!(world.lives("r1", &live), "{oddity}: {}", world.story());
+        });
+    }
+}
+
+/// Changes what is told of one session, in a table or alone.
+fn make_odd(told: &mut serde_json::Value, id: &str, oddity: &str) {
+    let is_it = |told: &serde_json::Value| told["Id"] == id;
+    let member = if is_it(told) {
+        Some(told)
+    } else {
+        let members = told.get_mut("Members").and_then(serde_json::Value::as_array_mut);
+        members.and_then(|members| members.iter_mut().find(|member| is_it(member)))
+    };
+    let Some(oem) = member.and_then(|member| member["Oem"]["Hpe"].as_object_mut()) else { return };
+    match oddity {
+        "no times" => oem.retain(|key, _| !["LoginTime", "AccessTime"].contains(&key.as_str())),
+        "an odd word" => drop(oem.insert(String::from("MySession"), "false".into())),
+        _ => {}
+    }
+}
+
 /// Some iLOs name a new session once. Killed before we saw it in the table, we hold it all the same, and whoever else
 /// logged in with our account just then is none of ours.
 #[test]

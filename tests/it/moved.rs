@@ -1,14 +1,15 @@
 //! The same iLO under another name, or at another address: what its clock did is not forgotten.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ilo_reaper::fleet::Command;
 use ilo_reaper::settings::{IloName, Settings, Target};
 use ilo_reaper::state::State;
-use ilo_sim::{Ilo, SessionId, Spec};
+use ilo_sim::{Ilo, SessionId, SessionSpec, Spec};
 
-use crate::harness::{Running, World, rule, story};
+use crate::harness::{OURS, Running, US, World, rule, story};
 
 /// How the configuration changes.
 #[derive(Clone, Copy, Debug)]
@@ -153,6 +154,45 @@ fn whoever_is_of_another_clock_is_so_after_two_renames_and_under_the_first_name_
             world.stop(running).await;
         });
     }
+}
+
+/// A session of ours that was named once, and ended where the iLO was before it is found at its next address: when we logged
+/// in explains nobody who uses our account any more.
+#[test]
+fn a_session_that_was_ended_before_a_move_explains_nobody_after_it() {
+    story(|| async {
+        let mut world = world();
+        let nobody = Spec { boot_time: Duration::from_secs(1_000_000), ..world.sky.ilo("r1").spec().clone() };
+        *world.sky.ilo("r2") = Ilo::new(nobody);
+        world.sky.ilo("r2").reboot(world.sky.now());
+        let is_blind = Arc::new(AtomicBool::new(true));
+        let blind = Arc::clone(&is_blind);
+        world.after(move |request, answer| {
+            if request.method() == http::Method::POST {
+                *answer.body_mut() = "{}".into();
+            } else if request.uri().path().ends_with("/Sessions/") && blind.load(Ordering::Relaxed) {
+                *answer.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+            }
+            Duration::ZERO
+        });
+        let running = world.start();
+        while world.logins("r1") == 0 {
+            world.pass(1).await;
+        }
+        let twin = world.sky.ilo("r1").admit(world.sky.now(), SessionSpec::rest(OURS, US));
+        world.pass(30).await;
+        world.settings = Change::Address.of(&world.settings);
+        running.commands.send(Command::Replace(world.settings.clone().into())).await.unwrap();
+        world.pass(100).await;
+        assert_eq!((world.logins("r1"), world.ours("r1")), (1, 1), "{}", world.story());
+        is_blind.store(false, Ordering::Relaxed);
+        let moved = world.sky.ilo("r1").clone();
+        *world.sky.ilo("r2") = moved;
+        world.pass(900).await;
+        assert!(world.lives("r2", &twin), "{}", world.story());
+        world.stop(running).await;
+        assert!(world.lives("r2", &twin), "{}", world.story());
+    });
 }
 
 /// Another board with more places comes to the address, perhaps with a new name: the limit of the one before says nothing.

@@ -60,7 +60,7 @@ fn session() -> impl Strategy<Value = On> {
             34 => session.origin = None,
             35 => session.login = None,
             36 => session.access = None,
-            37 => session.mine = true,
+            37 => session.mine = Mine::Yes,
             38 => session.login = session.access.map(|access| access.plus(seconds(60))),
             39 => session.origin = Some("::ffff:192.0.2.1".parse().expect("an address")),
             _ => (),

@@ -24,7 +24,7 @@ fn our_own_stay_by_each_of_three_signs() {
         stays(on("account").owner(name), "our own account");
     }
     stays(on(HELD), "our own account");
-    stays(on("mine").with(|session| session.mine = true), "our own account");
+    stays(on("mine").with(|session| session.mine = Mine::Yes), "our own account");
     stays(on(HELD).with(|session| session.owner = None), "our own account");
     goes(on("held2"));
     goes(on("other").owner("svc-ilo-reaper2"));

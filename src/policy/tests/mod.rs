@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Circumstances, Learned, Plan, Table, Verdict, Witness};
-use crate::session::{Clock, Extent, Kind, Observation, Own, Owner, Session, SessionId, UserType};
+use crate::session::{Clock, Extent, Kind, Mine, Observation, Own, Owner, Session, SessionId, UserType};
 use crate::settings::{Caps, Conditions, Glob, Policy, Pressure, PressureSettings, Protection, Rule, Shield};
 use crate::time::Timestamp;
 
@@ -47,7 +47,7 @@ fn on(id: &str) -> On {
         user_type: UserType::Local,
         login: Some(before(NOW, 7200)),
         access: Some(before(NOW, 3600)),
-        mine: false,
+        mine: Mine::No,
     })
 }
 
@@ -195,7 +195,7 @@ impl fmt::Debug for Story {
             let (login, access) = (ago(*login), ago(*access));
             write!(f, "  {id}: {owner:?} {origin:?} {kind:?} {user_type:?}, login {login:?}, access {access:?} s ago")?;
             let (gap, stands) = (witness.longest_gap(id), witness.stands_still(id, *now));
-            writeln!(f, ", gap {gap:?}, stands {stands:?}{}", if *mine { ", mine" } else { "" })?;
+            writeln!(f, ", gap {gap:?}, stands {stands:?}{}", if mine.may_be() { ", mine" } else { "" })?;
         }
         policy.protect.iter().try_for_each(|protection| writeln!(f, "  {protection:?}"))?;
         shields.iter().try_for_each(|shield| writeln!(f, "  {shield:?}"))?;

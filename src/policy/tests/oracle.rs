@@ -13,7 +13,7 @@ pub(super) fn protected(story: &Story, session: &Session) -> Option<&'static str
     if seen.extent != Extent::Whole {
         return Some("not all was seen");
     }
-    if session.mine || session.id == seen.own.held {
+    if session.mine.may_be() || session.id == seen.own.held {
         return Some("own");
     }
     let Some(owner) = owner else { return Some("owner unknown") };
@@ -216,7 +216,7 @@ pub(super) fn proven(rule: &Rule, story: &Story, session: &Session, table: &Tabl
                 && other.origin == session.origin
                 && other.kind == session.kind
                 && if suspect { since_seen(other) } else { begun > login && begun > access && begun <= now }
-                && !other.mine
+                && !other.mine.may_be()
                 && other.id != seen.own.held
                 && !seen.suspects.contains(&other.id)
         };

@@ -88,7 +88,7 @@ fn superseded_if_and_only_if_a_newer_one_took_its_place() {
         ("origin unknown", newer(60).with(|newer| newer.origin = None), false),
         ("login unknown", newer(60).with(|newer| newer.login = None), false),
         ("access unknown", newer(60).with(|newer| newer.access = None), true),
-        ("ours by its own word", newer(60).with(|newer| newer.mine = true), false),
+        ("ours by its own word", newer(60).with(|newer| newer.mine = Mine::Yes), false),
         ("ours by its id", newer(60).with(|newer| newer.id = SessionId::read(HELD)), false),
     ] {
         let story = given([old(), other]).reap(rule("superseded", superseded()));

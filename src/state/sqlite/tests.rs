@@ -11,7 +11,7 @@ use super::judge::{Found, Rejected};
 use super::*;
 use crate::event::{Case, Gone};
 use crate::secret::Secret;
-use crate::session::{Kind, Owner, Session, SessionId, UserType, Uuid};
+use crate::session::{Kind, Mine, Owner, Session, SessionId, UserType, Uuid};
 use crate::settings::{Authority, Conditions, Glob, Order, Protection, Shield};
 use crate::state::{Former, Held, Intent, Known, Span};
 
@@ -109,7 +109,7 @@ fn record(number: usize) -> Record {
         user_type: UserType::Local,
         login: Some(Timestamp::from_unix_s(100)),
         access: None,
-        mine: false,
+        mine: Mine::No,
     };
     let case = Case {
         session,

@@ -1,9 +1,11 @@
 //! When nothing goes wrong any more: whether everything was put right.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ilo_sim::{Moment, Session};
+use ilo_sim::{Moment, Session, SessionId};
 
+use super::book::Book;
 use super::truth::{self, Duty};
 use super::{Oracle, Picture};
 use crate::script::{ConfigScript, host};
@@ -155,15 +157,8 @@ impl Oracle {
             is_vague: false,
         };
         let book = &self.books[number];
-        // Whoever logged in after it was seen that the clock moved has the times of one clock.
         let (moved_at, told_at) = (book.moved_at(), book.move_told_at);
-        let is_vague = picture.sessions.iter().any(|session| is_to_come(&picture, session, margin));
-        let is_of_before = |session: &&Session| {
-            let settled = told_at.filter(|told| moved_at <= Some(*told)).map(|told| told + margin);
-            is_vague || moved_at.is_some() && settled.is_none_or(|settled| session.login <= settled)
-        };
-        let of_before = picture.sessions.iter().filter(is_of_before).map(|session| session.id.clone()).collect();
-        let doubtful = &(&book.was_hidden | &book.unknowable) | &of_before;
+        let doubtful = &(&book.was_hidden | &book.unknowable) | &of_before(&picture, book, margin);
         let ours = |session: &Session| self.is_of_our_account(now, number, session);
         picture.sessions.iter().filter(|session| !ours(session)).find_map(|session| {
             let is_doubtful = doubtful.contains(&session.id);
@@ -190,6 +185,17 @@ impl Oracle {
             })
         })
     }
+}
+
+/// Those whose times are of another clock, or of one that can't be told. Whoever logged in after it was seen that the clock
+/// moved has the times of one.
+fn of_before(picture: &Picture, book: &Book, margin: Duration) -> BTreeSet<SessionId> {
+    let (moved_at, told_at) = (book.moved_at(), book.move_told_at);
+    let settled = told_at.filter(|told| moved_at <= Some(*told)).map(|told| told + margin);
+    let is_vague = picture.sessions.iter().any(|session| is_to_come(picture, session, margin));
+    let is_of_before =
+        |session: &&Session| is_vague || moved_at.is_some() && settled.is_none_or(|settled| session.login <= settled);
+    picture.sessions.iter().filter(is_of_before).map(|session| session.id.clone()).collect()
 }
 
 /// Whether a session is from when the clock was ahead, and its times lie in the future or did so a moment ago: as long
