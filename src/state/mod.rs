@@ -271,8 +271,8 @@ impl Memory {
         places.filter(|place| **place == before).for_each(|place| place.clone_from(authority));
     }
 
-    /// Takes over what was learned of the same iLO under another name, where that is more recent, and our sessions and
-    /// lost logins there. Whether it was.
+    /// Takes over what was learned of the same iLO under another name, where that is more recent, and our sessions there.
+    /// Whether it was.
     pub fn inherit(&mut self, mut other: Self) -> bool {
         // What was held there may have been ended since. Its id tells; when it logged in would tell of somebody else.
         if let Some(former) = other.held.take().as_ref().and_then(Held::former) {
@@ -294,7 +294,8 @@ impl Memory {
         for Former { session, account, authority } in former {
             self.lose(Former { session, account, authority: moved(authority) });
         }
-        for intent in intents {
+        // Where more is known here, lost logins of before are done with, or were taken over then.
+        for intent in intents.into_iter().filter(|_| is_newer) {
             let intent = Intent { authority: moved(intent.authority.clone()), ..intent };
             if !self.intents.contains(&intent) {
                 self.intents.push(intent);

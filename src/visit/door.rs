@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{LoginOutcome, MayLogIn, Notes, VisitError, Visitor};
 use crate::redfish::{Ended, IloError, LoginError, Transport};
-use crate::session::{Kind, Mine, Session, Uuid};
+use crate::session::{Extent, Kind, Mine, Session, Uuid};
 use crate::settings::IloName;
 use crate::state::{Held, Intent, Span, State, Unwritable};
 use crate::time::Timestamp;
@@ -33,13 +33,44 @@ fn made(login: &Span, session: &Session) -> bool {
     session.login.is_some_and(|at| login.from <= at && at <= login.to)
 }
 
-/// Whether a session is the one we hold, as the iLO tells it. A directory may call our account by another name. What was
-/// named once may be somebody's who uses our account: it is ours if the iLO calls it so, or if it came in as ours do when
-/// we did. A service that tells no times of anybody is not asked for them; nobody is ended on it but us.
-fn is_ours(own: &Session, held: &Held, are_times_told: bool) -> bool {
-    let is_like_ours = own.mine != Mine::No && matches!(own.kind, Kind::Rest | Kind::Unknown);
-    let is_it = |login: &Span| is_like_ours && (!are_times_told || made(login, own));
-    own.mine == Mine::Yes || held.named_once.as_ref().is_none_or(is_it) && own.owner.as_ref() == Some(&held.account)
+/// Whether a session can be ours by account and kind. iLO 4 has no tag for token sessions (HPE REST API documents).
+fn is_like_ours(session: &Session, held: &Held) -> bool {
+    let came_otherwise = matches!(session.kind, Kind::Web | Kind::Ssh | Kind::Console | Kind::Ipmi | Kind::Host);
+    !came_otherwise && session.owner.as_ref() == Some(&held.account)
+}
+
+/// Whether a session is the one we hold, as far as it alone tells. A directory may call our account by another name. What
+/// was named once may be somebody's who uses our account: it is ours if the iLO calls it so, or if it came in as ours do
+/// when we did.
+fn is_ours(own: &Session, held: &Held) -> bool {
+    let is_it = match &held.named_once {
+        None => own.owner.as_ref() == Some(&held.account),
+        Some(login) => own.mine != Mine::No && is_like_ours(own, held) && made(login, own),
+    };
+    own.mine == Mine::Yes || is_it
+}
+
+/// The session we hold, as a table tells it. Where the iLO calls another one ours than was named, it is that one if it
+/// logged in when we did. Where it calls nobody ours, when we logged in tells, if nobody else did so then; and a service that
+/// tells no times of anybody is not asked for them: nobody is ended on it but us.
+fn ours_among<'a>(sessions: &'a [Session], is_whole: bool, held: &Held) -> Option<&'a Session> {
+    let own = sessions.iter().find(|session| session.id == held.session);
+    let Some(login) = &held.named_once else { return own.filter(|own| is_ours(own, held)) };
+    let is_called_ours = |session: &&Session| session.mine == Mine::Yes;
+    if let Some(own) = own.filter(is_called_ours) {
+        return Some(own);
+    }
+    if sessions.iter().any(|session| is_called_ours(&session)) {
+        let mut ours = sessions.iter().filter(is_called_ours);
+        return ours.find(|session| session.owner.as_ref() == Some(&held.account) && made(login, session));
+    }
+    let others = || sessions.iter().filter(|session| session.id != held.session);
+    let own = own.filter(|own| is_like_ours(own, held))?;
+    if made(login, own) {
+        return (!others().any(|other| is_like_ours(other, held) && made(login, other))).then_some(own);
+    }
+    let tells_times = sessions.iter().any(|session| session.login.is_some() || session.access.is_some());
+    (is_whole && !tells_times && others().next().is_some()).then_some(own)
 }
 
 impl<T: Transport, S: State> Visitor<'_, T, S> {
@@ -85,38 +116,35 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         Ok(())
     }
 
-    /// The session that was named to us may be somebody else's, or nobody's: a log-out would take it from them. Where the
-    /// iLO calls another one ours, and that one logged in when we did, we hold that one.
-    pub(super) fn put_door_right(&mut self, held: &mut Held, sessions: &[Session]) {
-        let own = sessions.iter().find(|session| session.id == held.session);
-        if let Some(login) = held.named_once.as_ref().filter(|_| own.is_none_or(|own| own.mine != Mine::Yes)) {
-            let is_ours =
-                |session: &&Session| session.mine == Mine::Yes && session.owner.as_ref() == Some(&held.account);
-            if let Some(ours) = sessions.iter().filter(is_ours).find(|session| made(login, session)) {
-                held.session = ours.id.clone();
-            }
-        }
-        let own = sessions.iter().find(|session| session.id == held.session);
-        let are_times_told = sessions.iter().any(|session| session.login.is_some() || session.access.is_some());
-        if own.is_some_and(|own| is_ours(own, held, are_times_told)) {
-            self.notes.door = Some(held.session.clone());
+    /// The session that was named to us may be somebody else's, or nobody's: a log-out would take it from them. What a table
+    /// tells puts that right.
+    pub(super) fn put_door_right(&mut self, held: &mut Held, sessions: &[Session], extent: &Extent) {
+        if let Some(ours) = ours_among(sessions, *extent == Extent::Whole, held) {
+            held.session = ours.id.clone();
             held.named_once = None;
+            self.notes.door = Some(ours.id.clone());
             self.memory.held = Some(held.clone());
         }
     }
 
     /// Whether what we hold is ours beyond the name that came with our login: a wrong one would be somebody else's, and a
     /// log-out would end it. Whatever was named twice, or seen in a table of this run, is known; else it is looked at.
-    async fn is_our_door(&self, held: &Held) -> Result<bool, IloError> {
+    async fn is_our_door(&mut self, held: &Held) -> Result<bool, IloError> {
         if self.notes.door.as_ref() == Some(&held.session) {
             return Ok(true);
         }
-        match self.ilo.session(&held.token, &held.session).await {
-            // Of one session nobody can tell what is told of others.
-            Ok(own) => Ok(own.is_some_and(|own| is_ours(&own, held, true))),
-            Err(IloError::NoValidSession) => Ok(false),
-            Err(error) => Err(error),
+        let is_ours = match self.ilo.session(&held.token, &held.session).await {
+            Ok(own) => own.is_some_and(|own| is_ours(&own, held)),
+            Err(IloError::NoValidSession) => false,
+            Err(error) => return Err(error),
+        };
+        if is_ours && held.named_once.is_some() {
+            // It is known by its id from now on: should the answer to its DELETE be lost, when it logged in would prove
+            // somebody else's.
+            self.memory.held = Some(Held { named_once: None, ..held.clone() });
+            return Ok(self.save().await);
         }
+        Ok(is_ours)
     }
 
     /// An error of a request that used the held session.

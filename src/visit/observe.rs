@@ -74,7 +74,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
                 return Err(error);
             }
         };
-        self.put_door_right(&mut held, &sessions);
+        self.put_door_right(&mut held, &sessions, &extent);
         let own = sessions.iter().find(|session| session.id == held.session).cloned();
         if let Some(why) = doubts(&held, own.as_ref()).filter(|_| extent == Extent::Whole) {
             extent = Extent::Cut(String::from(why));

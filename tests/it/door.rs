@@ -247,10 +247,12 @@ fn leave_out_whose_it_is(answer: &mut http::Response<bytes::Bytes>) {
 /// in through the web just when we did: nothing of that proves that it is ours.
 #[test]
 fn a_session_that_a_login_names_is_not_ours_by_what_is_odd_about_it() {
-    for oddity in ["no times", "an odd word", "the same second"] {
+    for oddity in ["no times", "no times, and it is alone", "an odd word", "the same second"] {
         story(move || async move {
             let world = World::of(&["r1"]);
-            world.leaked("r1", "svc-backup", 10);
+            if oddity != "no times, and it is alone" {
+                world.leaked("r1", "svc-backup", 10);
+            }
             let live = Arc::new(Mutex::new((oddity != "the same second").then(|| world.leaked("r1", OURS, 3600))));
             let (theirs, mut logins) = (Arc::clone(&live), 0);
             world.before(move |request, ilo, now| {
@@ -298,10 +300,81 @@ fn make_odd(told: &mut serde_json::Value, id: &str, oddity: &str) {
     };
     let Some(oem) = member.and_then(|member| member["Oem"]["Hpe"].as_object_mut()) else { return };
     match oddity {
-        "no times" => oem.retain(|key, _| !["LoginTime", "AccessTime"].contains(&key.as_str())),
+        "no times" | "no times, and it is alone" => {
+            oem.retain(|key, _| !["LoginTime", "AccessTime"].contains(&key.as_str()));
+        }
         "an odd word" => drop(oem.insert(String::from("MySession"), "false".into())),
         _ => {}
     }
+}
+
+/// An iLO that calls no session ours, and has no tag for those with a token: ours is known by when we logged in. Orphans
+/// go there, and a stop leaves nothing.
+#[test]
+fn an_ilo_that_calls_nobody_ours_is_asked_when_we_logged_in() {
+    for mine in [serde_json::Value::Null, false.into()] {
+        story(move || async move {
+            let world = World::of(&["r1"]);
+            let leaked = [world.leaked("r1", "svc-backup", 7200), world.leaked("r1", "svc-backup", 7000)];
+            world.after(move |request, answer| {
+                let mut told: serde_json::Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+                if request.method() == http::Method::POST {
+                    told = serde_json::json!({});
+                }
+                for member in told.get_mut("Members").and_then(|members| members.as_array_mut()).into_iter().flatten() {
+                    if member["UserName"] == OURS {
+                        member["Oem"]["Hpe"]["MySession"] = mine.clone();
+                        member["Oem"]["Hpe"]["UserTag"] = "Unknown".into();
+                    }
+                }
+                *answer.body_mut() = told.to_string().into();
+                Duration::ZERO
+            });
+            let running = world.start();
+            world.pass(300).await;
+            assert!(!world.lives("r1", &leaked[0]), "{}", world.story());
+            assert_eq!((world.logins("r1"), world.ours("r1")), (1, 1), "{}", world.story());
+            world.stop(running).await;
+            assert_eq!(world.ours("r1"), 0, "{}", world.story());
+        });
+    }
+}
+
+/// At a stop it was looked at, and the answer to its DELETE is lost: it is known by its id from then on, and explains nobody
+/// who logged in with our account when we did.
+#[test]
+fn a_log_out_whose_answer_is_lost_explains_nobody() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        let is_blind = Arc::new(AtomicBool::new(true));
+        let blind = Arc::clone(&is_blind);
+        world.after(move |request, answer| {
+            if request.method() == http::Method::POST {
+                *answer.body_mut() = "{}".into();
+            } else if request.uri().path() == SESSIONS && blind.load(Ordering::Relaxed) {
+                *answer.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+            }
+            Duration::ZERO
+        });
+        let running = world.start();
+        while world.logins("r1") == 0 {
+            world.pass(1).await;
+        }
+        let twin = world.sky.ilo("r1").admit(world.sky.now(), SessionSpec::rest(OURS, US));
+        world.pass(30).await;
+        world.sky.ilo("r1").inject(Fault {
+            on: Matcher { method: Some(http::Method::DELETE), ..Matcher::default() },
+            what: FaultKind::LoseReply,
+        });
+        world.stop(running).await;
+        assert_eq!((world.logins("r1"), world.ours("r1")), (1, 1), "{}", world.story());
+        is_blind.store(false, Ordering::Relaxed);
+        let running = world.start();
+        world.pass(400).await;
+        assert!(world.lives("r1", &twin), "{}", world.story());
+        world.stop(running).await;
+        assert!(world.lives("r1", &twin), "{}", world.story());
+    });
 }
 
 /// Some iLOs name a new session once. Killed before we saw it in the table, we hold it all the same, and whoever else

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ilo_reaper::fleet::Command;
 use ilo_reaper::settings::{IloName, Settings, Target};
 use ilo_reaper::state::State;
-use ilo_sim::{Ilo, SessionId, SessionSpec, Spec};
+use ilo_sim::{Fault, FaultKind, Ilo, Matcher, SessionId, SessionSpec, Spec};
 
 use crate::harness::{OURS, Running, US, World, rule, story};
 
@@ -192,6 +192,48 @@ fn a_session_that_was_ended_before_a_move_explains_nobody_after_it() {
         assert!(world.lives("r2", &twin), "{}", world.story());
         world.stop(running).await;
         assert!(world.lives("r2", &twin), "{}", world.story());
+    });
+}
+
+/// A login is lost, and somebody uses our account in the same second. Under its next name the iLO shows both, so that neither
+/// is proven; then ours times out. What the name before remembers of it is done with, also after a restart.
+#[test]
+fn a_lost_login_that_was_done_with_is_so_after_a_restart_under_another_name() {
+    story(|| async {
+        let mut world = world();
+        let is_blind = Arc::new(AtomicBool::new(true));
+        let blind = Arc::clone(&is_blind);
+        world.after(move |request, answer| {
+            let is_look = request.uri().path().ends_with("/Sessions/") && request.method() == http::Method::GET;
+            if is_look && blind.load(Ordering::Relaxed) {
+                *answer.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+            }
+            Duration::ZERO
+        });
+        let path = "/redfish/v1/SessionService/Sessions/";
+        let on = Matcher::new(http::Method::POST, path);
+        world.sky.ilo("r1").inject(Fault { on, what: FaultKind::LoseReply });
+        let running = world.start();
+        while world.ours("r1") == 0 {
+            world.pass(1).await;
+        }
+        let now = world.sky.now();
+        let lost = world.sky.ilo("r1").sessions(now).map(|session| session.id.clone()).collect::<Vec<_>>();
+        let twin = world.sky.ilo("r1").admit(now, SessionSpec::rest(OURS, US));
+        world.pass(200).await;
+        world.settings = Change::Name.of(&world.settings);
+        running.commands.send(Command::Replace(world.settings.clone().into())).await.unwrap();
+        world.pass(5).await;
+        is_blind.store(false, Ordering::Relaxed);
+        world.pass(300).await;
+        assert!(lost.len() == 1 && world.lives("r1", &lost[0]) && world.lives("r1", &twin), "{}", world.story());
+        world.sky.ilo("r1").end(&lost[0]);
+        world.stop(running).await;
+        let running = world.start();
+        world.pass(400).await;
+        assert!(world.lives("r1", &twin), "{}", world.story());
+        world.stop(running).await;
+        assert!(world.lives("r1", &twin), "{}", world.story());
     });
 }
 
