@@ -33,10 +33,15 @@ fn made(login: &Span, session: &Session) -> bool {
     session.login.is_some_and(|at| login.from <= at && at <= login.to)
 }
 
-/// Whether a session can be ours by account and kind. iLO 4 has no tag for token sessions (HPE REST API documents).
+/// Whether a session can be ours, as far as it tells beside its times. iLO 4 has no tag for those with a token: `Unknown` is
+/// the only one of its tags that they can have (HPE REST API documents).
 fn is_like_ours(session: &Session, held: &Held) -> bool {
-    let came_otherwise = matches!(session.kind, Kind::Web | Kind::Ssh | Kind::Console | Kind::Ipmi | Kind::Host);
-    !came_otherwise && session.owner.as_ref() == Some(&held.account)
+    let has_token = match &session.kind {
+        Kind::Rest | Kind::Unknown => true,
+        Kind::Other(tag) => tag == "Unknown",
+        Kind::Web | Kind::Ssh | Kind::Console | Kind::Ipmi | Kind::Host => false,
+    };
+    has_token && session.mine != Mine::No && session.owner.as_ref() == Some(&held.account)
 }
 
 /// Whether a session is the one we hold, as far as it alone tells. A directory may call our account by another name. What
@@ -45,14 +50,14 @@ fn is_like_ours(session: &Session, held: &Held) -> bool {
 fn is_ours(own: &Session, held: &Held) -> bool {
     let is_it = match &held.named_once {
         None => own.owner.as_ref() == Some(&held.account),
-        Some(login) => own.mine != Mine::No && is_like_ours(own, held) && made(login, own),
+        Some(login) => is_like_ours(own, held) && made(login, own),
     };
     own.mine == Mine::Yes || is_it
 }
 
 /// The session we hold, as a table tells it. Where the iLO calls another one ours than was named, it is that one if it
-/// logged in when we did. Where it calls nobody ours, when we logged in tells, if nobody else did so then; and a service that
-/// tells no times of anybody is not asked for them: nobody is ended on it but us.
+/// logged in when we did. Where it calls nobody ours, and all of it is told, when we logged in tells, if nobody else did so
+/// then; and a service that tells no times of anybody is not asked for them: nobody is ended on it but us.
 fn ours_among<'a>(sessions: &'a [Session], is_whole: bool, held: &Held) -> Option<&'a Session> {
     let own = sessions.iter().find(|session| session.id == held.session);
     let Some(login) = &held.named_once else { return own.filter(|own| is_ours(own, held)) };
@@ -65,12 +70,12 @@ fn ours_among<'a>(sessions: &'a [Session], is_whole: bool, held: &Held) -> Optio
         return ours.find(|session| session.owner.as_ref() == Some(&held.account) && made(login, session));
     }
     let others = || sessions.iter().filter(|session| session.id != held.session);
-    let own = own.filter(|own| is_like_ours(own, held))?;
+    let own = own.filter(|own| is_whole && is_like_ours(own, held))?;
     if made(login, own) {
         return (!others().any(|other| is_like_ours(other, held) && made(login, other))).then_some(own);
     }
     let tells_times = sessions.iter().any(|session| session.login.is_some() || session.access.is_some());
-    (is_whole && !tells_times && others().next().is_some()).then_some(own)
+    (!tells_times && others().next().is_some()).then_some(own)
 }
 
 impl<T: Transport, S: State> Visitor<'_, T, S> {
@@ -122,8 +127,10 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         if let Some(ours) = ours_among(sessions, *extent == Extent::Whole, held) {
             held.session = ours.id.clone();
             held.named_once = None;
-            self.notes.door = Some(ours.id.clone());
+            (self.notes.door, self.notes.is_unproven) = (Some(ours.id.clone()), false);
             self.memory.held = Some(held.clone());
+        } else {
+            self.notes.is_unproven = held.named_once.is_some();
         }
     }
 
@@ -134,8 +141,9 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             return Ok(true);
         }
         let is_ours = match self.ilo.session(&held.token, &held.session).await {
-            Ok(own) => own.is_some_and(|own| is_ours(&own, held)),
-            Err(IloError::NoValidSession) => false,
+            // Where a table did not tell it from another one, neither does it alone.
+            Ok(Some(own)) => own.mine == Mine::Yes || !self.notes.is_unproven && is_ours(&own, held),
+            Ok(None) | Err(IloError::NoValidSession) => false,
             Err(error) => return Err(error),
         };
         if is_ours && held.named_once.is_some() {
@@ -196,7 +204,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             Ok(login) => {
                 self.login = Some(LoginOutcome::Accepted);
                 let is_known = login.is_told_twice;
-                self.notes.door = is_known.then(|| login.session.clone());
+                (self.notes.door, self.notes.is_unproven) = (is_known.then(|| login.session.clone()), false);
                 let (intent, authority) = (self.memory.intents.pop(), self.target.authority.clone());
                 // When it was tells which session is ours until that was seen, and explains nobody else's.
                 let span = |intent: &Intent| Span { from: intent.from, to: intent.to, is_over: false };

@@ -119,6 +119,8 @@ pub struct Notes {
     left_out: BTreeMap<SessionId, Duration>,
     /// Our own session, where this run saw it in a table as ours, or it was named to us twice.
     door: Option<SessionId>,
+    /// The last table of this run did not tell which session is ours.
+    is_unproven: bool,
     /// The last DELETE was answered as if our session were dead, and it was not.
     was_denied: bool,
     /// What is remembered could not be written.
