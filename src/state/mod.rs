@@ -109,7 +109,8 @@ pub struct Span {
     pub from: Timestamp,
     /// Nor after this.
     pub to: Timestamp,
-    /// The clock was set since, and shows this time again: whoever logs in then is not ours for that.
+    /// The clock was set since, and shows this time again: whoever logs in then is not ours for that, and no intent is left
+    /// of it.
     pub is_over: bool,
 }
 
