@@ -348,16 +348,7 @@ fn an_ilo_that_calls_nobody_ours_is_asked_when_we_logged_in() {
 fn a_log_out_whose_answer_is_lost_explains_nobody() {
     story(|| async {
         let world = World::of(&["r1"]);
-        let is_blind = Arc::new(AtomicBool::new(true));
-        let blind = Arc::clone(&is_blind);
-        world.after(move |request, answer| {
-            if request.method() == http::Method::POST {
-                *answer.body_mut() = "{}".into();
-            } else if request.uri().path() == SESSIONS && blind.load(Ordering::Relaxed) {
-                *answer.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
-            }
-            Duration::ZERO
-        });
+        let is_blind = world.is_blind_and_names_once();
         let running = world.start();
         while world.logins("r1") == 0 {
             world.pass(1).await;
@@ -385,16 +376,7 @@ fn a_log_out_whose_answer_is_lost_explains_nobody() {
 fn a_login_that_was_named_once_explains_nobody_else() {
     story(|| async {
         let mut world = World::of(&["r1"]);
-        let is_blind = Arc::new(AtomicBool::new(true));
-        let blind = Arc::clone(&is_blind);
-        world.after(move |request, answer| {
-            if request.method() == http::Method::POST {
-                *answer.body_mut() = "{}".into();
-            } else if request.uri().path() == SESSIONS && blind.load(Ordering::Relaxed) {
-                *answer.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
-            }
-            Duration::ZERO
-        });
+        let is_blind = world.is_blind_and_names_once();
         let running = world.start();
         while world.logins("r1") == 0 {
             world.pass(1).await;

@@ -283,6 +283,22 @@ impl World {
         *self.sky.after.lock().unwrap() = Some(Box::new(hook));
     }
 
+    /// From now on each login is answered with the name of its session once, and no table is told as long as the flag is
+    /// set.
+    pub(crate) fn is_blind_and_names_once(&self) -> Arc<AtomicBool> {
+        let is_blind = Arc::new(AtomicBool::new(true));
+        let blind = Arc::clone(&is_blind);
+        self.after(move |request, answer| {
+            if request.method() == http::Method::POST {
+                *answer.body_mut() = "{}".into();
+            } else if request.uri().path().ends_with("/Sessions/") && blind.load(Ordering::Relaxed) {
+                *answer.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+            }
+            Duration::ZERO
+        });
+        is_blind
+    }
+
     /// From now on no iLO can be reached, or all can.
     pub(crate) fn network_is_down(&self, is_down: bool) {
         self.sky.is_down.store(is_down, Ordering::Relaxed);

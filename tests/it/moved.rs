@@ -165,16 +165,7 @@ fn a_session_that_was_ended_before_a_move_explains_nobody_after_it() {
         let nobody = Spec { boot_time: Duration::from_secs(1_000_000), ..world.sky.ilo("r1").spec().clone() };
         *world.sky.ilo("r2") = Ilo::new(nobody);
         world.sky.ilo("r2").reboot(world.sky.now());
-        let is_blind = Arc::new(AtomicBool::new(true));
-        let blind = Arc::clone(&is_blind);
-        world.after(move |request, answer| {
-            if request.method() == http::Method::POST {
-                *answer.body_mut() = "{}".into();
-            } else if request.uri().path().ends_with("/Sessions/") && blind.load(Ordering::Relaxed) {
-                *answer.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
-            }
-            Duration::ZERO
-        });
+        let is_blind = world.is_blind_and_names_once();
         let running = world.start();
         while world.logins("r1") == 0 {
             world.pass(1).await;
