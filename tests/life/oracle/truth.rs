@@ -311,13 +311,14 @@ pub(super) struct Duty<'a> {
 }
 
 impl Duty<'_> {
-    /// How many of the same client were used later, beyond any doubt.
+    /// How many of the same client were used later, beyond any doubt and for long enough.
     fn surely_later(&self) -> usize {
         let is_later = |other: &&Session| {
             other.owner.eq_ignore_ascii_case(&self.session.owner)
                 && other.origin == self.session.origin
                 && other.tag == self.session.tag
                 && other.access.since(self.session.access) > Duration::from_secs(2)
+                && self.picture.at.since(other.login) > self.margin
                 && !self.doubtful.contains(&other.id)
         };
         self.picture.sessions.iter().filter(is_later).count()
