@@ -138,15 +138,11 @@ impl Oracle {
             && config.share_percent >= 20;
         // A look that takes a second comes too late to be the last one.
         let is_slow = site.script.way_ms.1 >= 500;
-        // A full table of which a fifth may go takes a visit for every one or two, and one of many orphans as many visits as
-        // the cap says.
-        let visits = if config.share_percent < 50 { 12 } else { 2 + site.script.limit / config.per_visit.max(1) };
-        let margin = Duration::from_secs(visits as u64 * config.every_s + 300);
-        // While it refused our logins, or an hour of deletions, nobody could be ended.
-        let book = &self.books[number];
-        let was_within = |at: Option<Moment>, wait: Duration| at.is_some_and(|at| now.since(at) < wait + margin);
-        let was_shut =
-            was_within(book.refused_full, Duration::ZERO) || was_within(book.forbidden, Duration::from_secs(3600));
+        // A full table of which a fifth may go takes a visit for every one or two.
+        let visits = if config.share_percent < 50 { 12 } else { 2 };
+        let margin = Duration::from_secs(visits * config.every_s + 300);
+        // While it refused our logins nobody could be ended.
+        let was_shut = self.books[number].refused_full.is_some_and(|at| now.since(at) < margin);
         if site.script.date_ahead_s != 0 || !may_end || !can_end || is_slow || was_shut {
             return None;
         }
@@ -160,6 +156,7 @@ impl Oracle {
             is_cut: false,
             is_vague: false,
         };
+        let book = &self.books[number];
         let (moved_at, told_at) = (book.moved_at(), book.move_told_at);
         let doubtful = &(&book.was_hidden | &book.unknowable) | &of_before(&picture, book, margin);
         let ours = |session: &Session| self.is_of_our_account(now, number, session);
