@@ -45,6 +45,8 @@ pub struct Memory {
     pub looked_at: Option<Timestamp>,
     /// ... and who was there then.
     pub known: Vec<Known>,
+    /// Nobody looked again since: the run that did was ended in order. After a kill nobody knows.
+    pub is_last_look: bool,
     /// Sessions that were there when its clock jumped: their times are of two clocks and prove nothing.
     pub suspects: Vec<SessionId>,
     /// The entries in its table when it named its limit by refusing a login.

@@ -6,6 +6,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | `observe` | who is on, and when that is on the iLO's own clock |
+//! | `suspects` | whose times are of another clock |
 //! | `door` | our own session: login, log-out |
 //! | `strays` | sessions of ours that nobody holds: proof, end |
 //! | [`Claims`] | PURE: two names for one iLO |
@@ -21,6 +22,7 @@ mod observe;
 mod outcome;
 mod reap;
 mod strays;
+mod suspects;
 mod twins;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -278,6 +280,7 @@ pub async fn visit<T: Transport, S: State>(world: &World<T, S>, errand: Errand) 
 pub async fn log_out<T: Transport, S: State>(world: &World<T, S>, errand: Errand) -> LoggedOut {
     let mut visitor = Visitor::new(world, errand, Instant::now());
     visitor.log_out().await;
+    visitor.remember_who_was_on();
     visitor.save().await;
     LoggedOut { exchanges: visitor.ilo.exchanges(), memory: visitor.memory }
 }

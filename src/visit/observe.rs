@@ -7,10 +7,10 @@ use tokio::time::Instant;
 
 use super::clock::{self, Judgement, Readings};
 use super::{VisitError, Visitor};
-use crate::policy::{self, Witness};
+use crate::policy;
 use crate::redfish::{Collection, IloError, Member, Seen, Transport};
-use crate::session::{Clock, Extent, Observation, Own, Session, SessionId};
-use crate::state::{Held, Intent, Known, Span, State};
+use crate::session::{Clock, Extent, Observation, Own, Session};
+use crate::state::{Held, Intent, Span, State};
 use crate::time::Timestamp;
 
 /// How soon after a refused login the entries in a table tell its limit. Later, too many may have ended.
@@ -18,12 +18,6 @@ const REFUSAL_TELLS: Duration = Duration::from_secs(120);
 
 /// The host's clock is compared with that of an answer that came within this.
 const TELLS_TIME: Duration = Duration::from_secs(1);
-
-/// Two readings of one clock in whole seconds, and what it may have drifted in between.
-const READINGS: Duration = Duration::from_secs(3);
-
-/// How often it is written down who is on.
-const REMEMBER_EVERY: Duration = Duration::from_secs(600);
 
 /// The host's clock when an answer came.
 pub(super) struct Answered {
@@ -33,9 +27,6 @@ pub(super) struct Answered {
     /// How long the answer was asked for.
     took: Duration,
 }
-
-/// The most sessions that are remembered as suspect. An iLO that shows more, part by part, makes them up.
-const SUSPECTS_MAX: usize = 1024;
 
 /// The most members that are asked for one by one, where an iLO does not expand.
 const LINKS_MAX: usize = 64;
@@ -108,23 +99,31 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let accounts = [Some(self.account()), Some(held.account.clone()), shown].into_iter().flatten().collect();
         let own = Own { held: held.session.clone(), accounts };
         let seen = Observation { clock, extent, own, sessions, suspects: self.memory.suspects.clone() };
-        self.notes.witness.watch(&seen, self.world.started.elapsed());
-        if let Some(now) = now {
-            let took_s = i64::try_from(answered.took.as_secs()).unwrap_or(i64::MAX);
-            let asked_at = Timestamp::from_unix_s(now.unix_s().saturating_sub(took_s));
-            self.notes.witness.told(&seen.sessions, asked_at);
-        }
-        if self.jumped {
-            self.notes.witness.clock_jumped(self.world.started.elapsed(), now.filter(|_| is_whole));
-        }
+        self.watch(&seen, now, &answered);
         // Who was on and was not told just now must not be judged by the clock that is no more.
         if let Some(now) = now.filter(|_| self.jumped && is_whole) {
-            self.memory.looked_at = Some(now);
-            self.memory.known = seen.sessions.iter().map(Known::from).collect();
+            self.remember(now, &seen.sessions);
         }
         self.learn_table(&seen);
+        // A kill in the middle of this visit must not take that from the next start.
+        if self.memory.looked_at != self.saved.looked_at {
+            self.save().await;
+        }
         self.end_strays(&held, &seen).await?;
         Ok(seen)
+    }
+
+    /// The witness sees what was told, by an answer that has this date.
+    fn watch(&mut self, seen: &Observation, date: Option<Timestamp>, answered: &Answered) {
+        let (witness, now) = (&mut self.notes.witness, self.world.started.elapsed());
+        witness.watch(seen, now);
+        if let Some(date) = date {
+            let took_s = i64::try_from(answered.took.as_secs()).unwrap_or(i64::MAX);
+            witness.told(&seen.sessions, Timestamp::from_unix_s(date.unix_s().saturating_sub(took_s)));
+        }
+        if self.jumped {
+            witness.clock_jumped(now, date.filter(|_| seen.extent == Extent::Whole));
+        }
     }
 
     /// An answer tells the time, and not who is on. A login that is recorded next is one by that time.
@@ -253,6 +252,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         } else {
             self.suspect_strangers(sessions, date);
         }
+        self.memory.is_last_look = false;
         if let Some(now) = judgement.clock.now().or(date) {
             self.remember_who_is_on(now, judgement.clock.now().is_some(), sessions);
         }
@@ -296,105 +296,6 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             if let Some(span) = span.filter(|span| !is_past(span)) {
                 span.is_over = true;
             }
-        }
-    }
-
-    /// A suspect that whole tables leave out for long is gone; one that comes back before is what it was.
-    fn forget_suspects(&mut self, sessions: &[Session]) {
-        let (now, left_out) = (self.world.started.elapsed(), &mut self.notes.left_out);
-        left_out.retain(|id, _| sessions.iter().all(|session| session.id != *id));
-        self.memory.suspects.retain(|id| {
-            let is_told = sessions.iter().any(|session| session.id == *id);
-            is_told || now.saturating_sub(*left_out.entry(id.clone()).or_insert(now)) < Witness::LINGERS
-        });
-        left_out.retain(|id, _| self.memory.suspects.contains(id));
-    }
-
-    /// The clock jumped: everybody's times are of the one before, also where the table leaves somebody out just now.
-    fn suspect_all(&mut self, sessions: &[Session]) {
-        let before = std::mem::take(&mut self.memory.suspects);
-        let lately: Vec<SessionId> = self.notes.witness.watched().cloned().collect();
-        self.suspect(sessions.iter().map(|session| &session.id).chain(&before).chain(&lately));
-    }
-
-    /// Times of another clock prove nothing until their session is gone.
-    fn suspect_strangers(&mut self, sessions: &[Session], date: Option<Timestamp>) {
-        let strangers = sessions.iter().filter(|session| self.is_of_another_clock(session, date));
-        let strangers: Vec<&SessionId> = strangers.map(|session| &session.id).collect();
-        self.suspect(strangers.into_iter());
-    }
-
-    fn suspect<'a>(&mut self, ids: impl Iterator<Item = &'a SessionId>) {
-        for id in ids {
-            if self.memory.suspects.len() < SUSPECTS_MAX && !self.memory.suspects.contains(id) {
-                self.memory.suspects.push(id.clone());
-            }
-        }
-    }
-
-    /// Whether a session claims to be older than our last look at the whole table, where it was not: it logged in
-    /// while the clock stood elsewhere. After a reset an iLO may have the time of its battery, or of 2001, until the
-    /// network tells it better; who logs in meanwhile looks idle for hours, or years, from then on. Or it claims to be
-    /// younger than the last look, where it was: then it was from the future, and seems to log in now, hours late. Or it
-    /// was used since the last look, and claims that this was before.
-    fn is_of_another_clock(&self, session: &Session, date: Option<Timestamp>) -> bool {
-        let (looked_at, was_there) = match self.notes.witness.looked_at() {
-            Some(looked_at) => (Some(looked_at), self.notes.witness.knows(session)),
-            None => (self.memory.looked_at, self.memory.known.iter().any(|known| known.may_be(session))),
-        };
-        if self.memory.suspects.contains(&session.id) {
-            return false;
-        }
-        if self.notes.witness.was_used_by_another_clock(session, READINGS) || self.was_used_so_while_away(session) {
-            return true;
-        }
-        let told_at = if self.notes.witness.knows(session) { self.notes.date } else { looked_at.filter(|_| was_there) };
-        let was_to_come = |login: Timestamp| told_at.is_some_and(|then| then.plus(READINGS) < login);
-        let is_here = |login: Timestamp| date.is_some_and(|now| login <= now.plus(clock::TOLERANCE));
-        if session.login.is_some_and(was_to_come) {
-            return session.login.is_some_and(is_here);
-        }
-        // Nobody was used before the login, where that is not told.
-        let mut times = [session.login, session.access].into_iter().flatten();
-        let is_older = looked_at.is_some_and(|looked_at| times.any(|time| time.plus(READINGS) < looked_at));
-        is_older && !was_there
-    }
-
-    /// At the first look of a run: whether a session was used since the last run wrote down who is on, and claims that
-    /// this was before then.
-    fn was_used_so_while_away(&self, session: &Session) -> bool {
-        let is_first = self.notes.witness.looked_at().is_none();
-        let known = self.memory.known.iter().find(|known| is_first && known.may_be(session));
-        let used = session.access.zip(known.and_then(|known| known.access)).filter(|(now, then)| now != then);
-        let is_before = |looked_at: Timestamp| used.is_some_and(|(now, _)| now.plus(READINGS) < looked_at);
-        self.memory.looked_at.is_some_and(is_before)
-    }
-
-    /// The same, where only a part of the table is told: whoever is known from the last whole one is so still.
-    fn remember_who_is_to_come(&mut self, now: Timestamp, sessions: &[Session]) {
-        for session in sessions.iter().filter(|session| session.login.is_some_and(|login| login > now.plus(READINGS))) {
-            let known = &mut self.memory.known;
-            if known.len() < SUSPECTS_MAX && !known.iter().any(|known| known.may_be(session)) {
-                known.push(Known::from(session));
-            }
-        }
-    }
-
-    /// For the next start; now and then is enough. But whose login is still to come is of another clock, and when that
-    /// time has come it does not show any more.
-    fn remember_who_is_on(&mut self, now: Timestamp, is_sound: bool, sessions: &[Session]) {
-        let is_due = is_sound && self.memory.looked_at.is_none_or(|then| then.distance(now) >= REMEMBER_EVERY);
-        let is_to_come = |session: &Session| session.login.is_some_and(|login| login > now.plus(READINGS));
-        let known = &self.memory.known;
-        let is_news = |session: &Session| is_to_come(session) && !known.iter().any(|known| known.may_be(session));
-        // Whose login was not told when it was written down would be a stranger at the next start.
-        let is_told_now = |session: &Session| {
-            let here = known.iter().find(|known| known.session == session.id);
-            is_sound && session.login.is_some() && here.is_some_and(|known| known.login.is_none())
-        };
-        if is_due || sessions.iter().any(|session| is_news(session) || is_told_now(session)) {
-            self.memory.looked_at = Some(now);
-            self.memory.known = sessions.iter().map(Known::from).collect();
         }
     }
 }

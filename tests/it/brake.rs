@@ -233,6 +233,8 @@ fn what_was_answered_survives_a_kill_at_any_commit() {
             world.pass(70).await;
             ask(&running, wish.clone()).await.unwrap();
             world.kill(running).await;
+            // Whoever logs in just after a kill is judged by standing still alone.
+            world.pass(600).await;
             let leaked = world.leaked("r1", "svc-backup", 0);
             let running = world.start();
             world.pass(1100).await;

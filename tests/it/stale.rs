@@ -786,6 +786,72 @@ fn a_restart_does_not_make_a_wrong_clock_right() {
     });
 }
 
+/// The same, where what was seen at last was not written down yet when we were killed: a time between the two looks
+/// proves no more than one before both.
+#[test]
+fn a_kill_before_a_look_was_written_down_does_not_make_a_wrong_clock_right() {
+    for shown_s in [30, 300, 590] {
+        story(|| async move {
+            let mut world = idle_rule(600);
+            let running = world.start();
+            world.pass(595).await;
+            world.kill(running).await;
+            world.pass(1200).await;
+            world.sky.ilo("r1").set_clock_offset(shown_s - 1795);
+            let live = world.leaked("r1", "alice", 0);
+            world.sky.ilo("r1").set_clock_offset(0);
+            let running = world.start();
+            world.pass(590).await;
+            assert!(world.lives("r1", &live), "{shown_s}: {}", world.story());
+            world.pass(200).await;
+            assert!(!world.lives("r1", &live), "{shown_s}: standing still counts: {}", world.story());
+            world.stop(running).await;
+        });
+    }
+}
+
+/// A clean stop writes down who was on, and that nobody looked since: whoever logged in just before it, or while we were
+/// away, has times that can be believed.
+#[test]
+fn whoever_logged_in_around_a_clean_stop_goes_as_others_do() {
+    story(|| async {
+        let world = never_used_rule();
+        let running = world.start();
+        world.pass(400).await;
+        let before = world.leaked("r1", "svc-backup", 0);
+        world.pass(100).await;
+        world.stop(running).await;
+        world.pass(10).await;
+        let after = world.leaked("r1", "svc-backup", 0);
+        let running = world.start();
+        world.pass(1000).await;
+        assert!(!world.lives("r1", &before) && !world.lives("r1", &after), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+/// But what a stop wrote down is true only until somebody looks again.
+#[test]
+fn a_kill_soon_after_a_clean_stop_is_a_kill() {
+    story(|| async {
+        let mut world = idle_rule(600);
+        let running = world.start();
+        world.pass(300).await;
+        world.stop(running).await;
+        let running = world.start();
+        world.pass(300).await;
+        world.kill(running).await;
+        world.pass(1200).await;
+        world.sky.ilo("r1").set_clock_offset(590 - 1800);
+        let live = world.leaked("r1", "alice", 0);
+        world.sky.ilo("r1").set_clock_offset(0);
+        let running = world.start();
+        world.pass(590).await;
+        assert!(world.lives("r1", &live), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
 /// An iLO gives an id again while nobody looks. Whoever has it now logged in when the iLO says so.
 #[test]
 fn an_id_that_is_given_again_while_we_are_down_is_somebody_new() {
@@ -801,6 +867,7 @@ fn an_id_that_is_given_again_while_we_are_down_is_somebody_new() {
         let running = world.start();
         world.pass(120).await;
         world.kill(running).await;
+        world.pass(600).await;
         {
             let (mut ilo, now) = (world.sky.ilo("r1"), world.sky.now());
             ilo.end(&id);

@@ -147,14 +147,14 @@ upgraded() {
     step "an upgrade of one that is stopped leaves it stopped"
     inside systemctl stop ilo-reaper
     # As the version before pauses and protections left it.
-    state "state.executescript('DROP TABLE pause; DROP TABLE protections; DROP TABLE jumps; DROP TABLE slow_clocks; DROP TABLE known_uses; DROP TABLE named_once; PRAGMA user_version = 2')"
+    state "state.executescript('DROP TABLE pause; DROP TABLE protections; DROP TABLE jumps; DROP TABLE slow_clocks; DROP TABLE known_uses; DROP TABLE named_once; DROP TABLE last_looks; PRAGMA user_version = 2')"
     dpkg_inside -i "$1"
     expect "active" inactive is active
 
     step "the state of an older version is taken over with all that is in it"
     inside systemctl start ilo-reaper
     await "a session on each iLO" has_held
-    expect "the version of the tables" 6 state "print(state.execute('pragma user_version').fetchone()[0])"
+    expect "the version of the tables" 7 state "print(state.execute('pragma user_version').fetchone()[0])"
     keeps_record
     ! log_has 'event=state.reset' || die "the state was lost"
     inside ilo-reaper pause --reason upgraded > /dev/null

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::Reset;
 use super::judge::{self, Found, Rejected};
-use super::rows::SCHEMA_VERSION;
+use super::schema::SCHEMA_VERSION;
 use crate::time::Timestamp;
 
 const DATABASE: &str = "state.db";

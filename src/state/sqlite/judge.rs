@@ -7,7 +7,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
 
 use super::orders;
-use super::rows::{APPLICATION_ID, Remembered, SCHEMA, SCHEMA_VERSION};
+use super::rows::Remembered;
+use super::schema::{APPLICATION_ID, SCHEMA, SCHEMA_VERSION};
 use crate::settings::{IloName, Orders};
 use crate::state::Memory;
 use crate::time::Timestamp;

@@ -8,6 +8,7 @@ mod ground;
 mod judge;
 mod orders;
 mod rows;
+mod schema;
 
 use std::collections::BTreeMap;
 use std::fs;

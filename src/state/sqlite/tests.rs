@@ -75,6 +75,7 @@ fn memory(number: usize) -> Memory {
             known("known-2", None, None),
             known("known-3", Some(1_750_000_000), None),
         ],
+        is_last_look: number == 1,
         expands: Some(false),
         clock_offset_s: Some(-86_400),
         jumped_to_s: Some(600),
@@ -431,29 +432,35 @@ async fn what_people_ordered_comes_back_as_it_was() {
 }
 
 /// The tables of version 2, from before pauses and protections, of version 3, from before jumps were kept, and of
-/// version 4, from before it was kept how long answers took, and of version 5, from before last uses were kept, and
-/// whether the name of our session is sure.
-const TO_VERSION_5: &str = "DROP TABLE known_uses; DROP TABLE named_once; PRAGMA user_version = 5";
-const TO_VERSION_4: &str =
-    "DROP TABLE known_uses; DROP TABLE named_once; DROP TABLE slow_clocks; PRAGMA user_version = 4";
-const TO_VERSION_3: &str = "DROP TABLE known_uses; DROP TABLE named_once; DROP TABLE slow_clocks; \
-                            DROP TABLE jumps; PRAGMA user_version = 3";
-const TO_VERSION_2: &str = "DROP TABLE known_uses; DROP TABLE named_once; DROP TABLE pause; DROP TABLE protections; \
-                            DROP TABLE slow_clocks; DROP TABLE jumps; PRAGMA user_version = 2";
+/// version 4, from before it was kept how long answers took, of version 5, from before last uses were kept, and
+/// whether the name of our session is sure, and of version 6, from before it was kept which look was the last.
+const TO_VERSION_6: &str = "DROP TABLE last_looks; PRAGMA user_version = 6";
+const TO_VERSION_5: &str =
+    "DROP TABLE last_looks; DROP TABLE known_uses; DROP TABLE named_once; PRAGMA user_version = 5";
+const TO_VERSION_4: &str = "DROP TABLE last_looks; DROP TABLE known_uses; DROP TABLE named_once; \
+                            DROP TABLE slow_clocks; PRAGMA user_version = 4";
+const TO_VERSION_3: &str = "DROP TABLE last_looks; DROP TABLE known_uses; DROP TABLE named_once; \
+                            DROP TABLE slow_clocks; DROP TABLE jumps; PRAGMA user_version = 3";
+const TO_VERSION_2: &str = "DROP TABLE last_looks; DROP TABLE known_uses; DROP TABLE named_once; \
+                            DROP TABLE slow_clocks; DROP TABLE jumps; DROP TABLE pause; \
+                            DROP TABLE protections; PRAGMA user_version = 2";
 
 #[tokio::test]
 async fn an_older_state_is_taken_over_with_all_that_is_in_it() {
-    for (to_version, kept, jumped_to_s, knows_how_slow) in [
-        (TO_VERSION_2, Orders::default(), None, false),
-        (TO_VERSION_3, orders(), None, false),
-        (TO_VERSION_4, orders(), Some(600), false),
-        (TO_VERSION_5, orders(), Some(600), true),
+    for (to_version, kept, jumped_to_s, knows_how_slow, knows_uses) in [
+        (TO_VERSION_2, Orders::default(), None, false, false),
+        (TO_VERSION_3, orders(), None, false, false),
+        (TO_VERSION_4, orders(), Some(600), false, false),
+        (TO_VERSION_5, orders(), Some(600), true, false),
+        (TO_VERSION_6, orders(), Some(600), true, true),
     ] {
         let older = |number| {
-            let mut older = Memory { jumped_to_s, ..memory(number) };
+            let mut older = Memory { jumped_to_s, is_last_look: false, ..memory(number) };
             older.offset_took_s *= u64::from(knows_how_slow);
-            older.known.iter_mut().for_each(|known| known.access = None);
-            older.held = older.held.filter(|held| held.named_once.is_none());
+            if !knows_uses {
+                older.known.iter_mut().for_each(|known| known.access = None);
+                older.held = older.held.filter(|held| held.named_once.is_none());
+            }
             older
         };
         let home = filled().await;
@@ -498,10 +505,10 @@ async fn an_older_state_is_taken_over_whole_or_not_at_all() {
 #[tokio::test]
 async fn a_newer_state_is_left_alone() {
     let home = filled().await;
-    sql(home.path(), "PRAGMA user_version = 7");
+    sql(home.path(), "PRAGMA user_version = 8");
     let before = fs::read(home.path().join("state.db")).expect("read");
     let error = refusal(home.path());
-    assert!(matches!(error, OpenError::Newer { version: 7, .. }) && error.to_string().contains("newer"), "{error}");
+    assert!(matches!(error, OpenError::Newer { version: 8, .. }) && error.to_string().contains("newer"), "{error}");
     assert!(fs::read(home.path().join("state.db")).expect("read") == before);
     assert!(!files(home.path()).iter().any(|name| name.contains("bad")));
 }

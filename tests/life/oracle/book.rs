@@ -10,6 +10,9 @@ use super::seen::Seen;
 /// Whoever a whole table leaves out for so long is gone, for all that anybody can tell.
 const HIDDEN_FOR_GOOD: Duration = Duration::from_secs(600);
 
+/// Who is on is written down every ten minutes, and two readings more.
+const UNWRITTEN_S: i64 = 606;
+
 /// Who truly was on, when the daemon was told who is.
 #[derive(Clone, Debug)]
 pub(crate) struct Picture {
@@ -105,8 +108,11 @@ pub(super) struct Book {
     pub(super) unknowable: BTreeSet<SessionId>,
     /// By how much its clock was set in steps that two readings in whole seconds do not tell.
     pub(super) drift_s: u64,
-    /// Whom a whole table left out once. Back again, they look as if they had logged in by another clock.
-    pub(super) was_hidden: BTreeSet<SessionId>,
+    /// Whoever looks as if it had logged in by another clock: a whole table left it out once and tells it again, or it
+    /// came between the last look that was written down and the next that would have been, and a start came between.
+    pub(super) strangers: BTreeSet<SessionId>,
+    /// At a start: what the clock showed at the last look that was written down, and who was on then.
+    pub(super) looked_before: Option<(i64, BTreeSet<String>)>,
     /// Who was told without some of its fields at last.
     untold: BTreeSet<SessionId>,
     /// When the daemon was first told who is on after its clock had moved.
@@ -175,7 +181,7 @@ impl Book {
         self.picture = None;
         self.looks.clear();
         self.seen.clear();
-        self.was_hidden.append(&mut self.untold);
+        self.strangers.append(&mut self.untold);
         if self.moved_at() > self.last_shown.map(|(_, at)| at) {
             // What was written down since the clock moved looks as if it were of the clock before.
             self.lose_proofs();
@@ -245,7 +251,7 @@ impl Book {
         }
         if !picture.is_cut {
             self.is_new = false;
-            self.was_hidden.extend(picture.hidden.iter().cloned());
+            self.strangers.extend(picture.hidden.iter().cloned());
             // Where the next request is refused, the login was for nothing.
             if !std::mem::take(&mut self.logs_in) {
                 self.logins_since = 0;
@@ -293,10 +299,17 @@ impl Book {
                 self.unknowable.insert(session.id.clone());
             }
         }
+        if let Some((looked_s, known)) = self.looked_before.take() {
+            let is_stranger = |session: &&Session| {
+                let login_s = session.login_shown.epoch_s();
+                (looked_s - 3..=looked_s + UNWRITTEN_S).contains(&login_s) && !known.contains(session.id.as_str())
+            };
+            self.strangers.extend(picture.sessions.iter().filter(is_stranger).map(|session| session.id.clone()));
+        }
         // Whoever is told without its times at first, or at last, is a stranger when it tells them.
         let vague = picture.sessions.iter().map(|session| &session.id).filter(|id| self.vague.contains(id));
         self.untold = vague.cloned().collect();
-        self.was_hidden.extend(self.untold.iter().filter(|id| !self.seen.contains_key(id)).cloned());
+        self.strangers.extend(self.untold.iter().filter(|id| !self.seen.contains_key(id)).cloned());
         if self.moved_at() > self.last_shown.map(|(_, at)| at) {
             self.move_told_at = Some(picture.at);
         }

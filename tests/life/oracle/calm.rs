@@ -11,6 +11,9 @@ use super::{Oracle, Picture};
 use crate::script::{ConfigScript, host};
 use crate::world::Site;
 
+/// A full table of which a fifth may go takes a visit for every one or two.
+const VISITS_OF_A_FIFTH: u64 = 12;
+
 /// For how long it has been calm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Calm {
@@ -105,7 +108,7 @@ impl Oracle {
             // A place that became free is asked for within half a minute.
             || within(book.refused_full, 60)
             || if calm == Calm::Short { logins >= 2 || lost >= 2 } else { lost >= 3 }
-            || within(book.forbidden, 3700)
+            || within(book.forbidden, 3700 + a_full_table_s(&self.now_in_force().config, site))
             || self.passwords.may_wait(now, group, self.name_of(number), every * 2 + Duration::from_secs(60))
     }
 
@@ -138,8 +141,7 @@ impl Oracle {
             && config.share_percent >= 20;
         // A look that takes a second comes too late to be the last one.
         let is_slow = site.script.way_ms.1 >= 500;
-        // A full table of which a fifth may go takes a visit for every one or two.
-        let visits = if config.share_percent < 50 { 12 } else { 2 };
+        let visits = if config.share_percent < 50 { VISITS_OF_A_FIFTH } else { 2 };
         let margin = Duration::from_secs(visits * config.every_s + 300);
         // While it refused our logins nobody could be ended.
         let was_shut = self.books[number].refused_full.is_some_and(|at| now.since(at) < margin);
@@ -158,7 +160,7 @@ impl Oracle {
         };
         let book = &self.books[number];
         let (moved_at, told_at) = (book.moved_at(), book.move_told_at);
-        let doubtful = &(&book.was_hidden | &book.unknowable) | &of_before(&picture, book, margin);
+        let doubtful = &(&book.strangers | &book.unknowable) | &of_before(&picture, book, margin);
         let ours = |session: &Session| self.is_of_our_account(now, number, session);
         picture.sessions.iter().filter(|session| !ours(session)).find_map(|session| {
             let is_doubtful = doubtful.contains(&session.id);
@@ -185,6 +187,13 @@ impl Oracle {
             })
         })
     }
+}
+
+/// How long it takes to end everybody in a full table, where nobody was ended for long: a visit ends so many.
+fn a_full_table_s(config: &ConfigScript, site: &Site) -> u64 {
+    let by_cap = site.script.limit.div_ceil(config.per_visit.max(1)) as u64;
+    let visits = if config.share_percent < 50 { by_cap.max(VISITS_OF_A_FIFTH) } else { by_cap };
+    (visits + 2) * config.every_s
 }
 
 /// Those whose times are of another clock, or of one that can't be told. Whoever logged in after it was seen that the clock

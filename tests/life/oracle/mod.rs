@@ -143,6 +143,7 @@ impl Oracle {
             let held = self.records.held_at(&crate::script::host(number));
             let is_lost = |id: &SessionId| !held.iter().any(|held| held == id.as_str());
             book.ours.iter_mut().for_each(|(id, ours)| ours.is_excused |= is_lost(id));
+            book.looked_before = self.records.last_look(&crate::script::host(number));
         }
         for number in 0..self.books.len() {
             let open = self.records.intents_at(&crate::script::host(number)).len();

@@ -125,6 +125,14 @@ impl Records {
         })
     }
 
+    /// What its clock showed when the state was last told who was on there, and who was, if it may have been looked at
+    /// since.
+    pub(super) fn last_look(&self, host: &str) -> Option<(i64, BTreeSet<String>)> {
+        let is_there = |memory: &&Memory| memory.place.as_ref().is_some_and(|place| place.host == host);
+        let memory = self.memories.values().find(is_there).filter(|memory| !memory.is_last_look)?;
+        Some((memory.looked_at?.unix_s(), memory.known.iter().map(|known| known.session.to_string()).collect()))
+    }
+
     /// Whether the state remembers a session there as one of another clock.
     pub(super) fn suspects(&self, host: &str, id: &SessionId) -> bool {
         self.memories.values().any(|memory| {

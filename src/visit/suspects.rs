@@ -1,0 +1,142 @@
+//! Whose times are of another clock, and what the next start has to know to tell it.
+
+use std::time::Duration;
+
+use super::{Visitor, clock};
+use crate::policy::Witness;
+use crate::redfish::Transport;
+use crate::session::{Session, SessionId};
+use crate::state::{Known, State};
+use crate::time::Timestamp;
+
+/// Two readings of one clock in whole seconds, and what it may have drifted in between.
+const READINGS: Duration = Duration::from_secs(3);
+
+/// How often it is written down who is on.
+const REMEMBER_EVERY: Duration = Duration::from_secs(600);
+
+/// The most sessions that are remembered as suspect. An iLO that shows more, part by part, makes them up.
+const SUSPECTS_MAX: usize = 1024;
+
+impl<T: Transport, S: State> Visitor<'_, T, S> {
+    /// A suspect that whole tables leave out for long is gone; one that comes back before is what it was.
+    pub(super) fn forget_suspects(&mut self, sessions: &[Session]) {
+        let (now, left_out) = (self.world.started.elapsed(), &mut self.notes.left_out);
+        left_out.retain(|id, _| sessions.iter().all(|session| session.id != *id));
+        self.memory.suspects.retain(|id| {
+            let is_told = sessions.iter().any(|session| session.id == *id);
+            is_told || now.saturating_sub(*left_out.entry(id.clone()).or_insert(now)) < Witness::LINGERS
+        });
+        left_out.retain(|id, _| self.memory.suspects.contains(id));
+    }
+
+    /// The clock jumped: everybody's times are of the one before, also where the table leaves somebody out just now.
+    pub(super) fn suspect_all(&mut self, sessions: &[Session]) {
+        let before = std::mem::take(&mut self.memory.suspects);
+        let lately: Vec<SessionId> = self.notes.witness.watched().map(|(id, ..)| id.clone()).collect();
+        self.suspect(sessions.iter().map(|session| &session.id).chain(&before).chain(&lately));
+    }
+
+    /// Times of another clock prove nothing until their session is gone.
+    pub(super) fn suspect_strangers(&mut self, sessions: &[Session], date: Option<Timestamp>) {
+        let strangers = sessions.iter().filter(|session| self.is_of_another_clock(session, date));
+        let strangers: Vec<&SessionId> = strangers.map(|session| &session.id).collect();
+        self.suspect(strangers.into_iter());
+    }
+
+    pub(super) fn suspect<'a>(&mut self, ids: impl Iterator<Item = &'a SessionId>) {
+        for id in ids {
+            if self.memory.suspects.len() < SUSPECTS_MAX && !self.memory.suspects.contains(id) {
+                self.memory.suspects.push(id.clone());
+            }
+        }
+    }
+
+    /// Whether a session claims to be older than our last look at the whole table, where it was not: it logged in
+    /// while the clock stood elsewhere. After a reset an iLO may have the time of its battery, or of 2001, until the
+    /// network tells it better; who logs in meanwhile looks idle for hours, or years, from then on. Or it claims to be
+    /// younger than the last look, where it was: then it was from the future, and seems to log in now, hours late. Or it
+    /// was used since the last look, and claims that this was before.
+    fn is_of_another_clock(&self, session: &Session, date: Option<Timestamp>) -> bool {
+        let (looked_at, was_there) = match self.notes.witness.looked_at() {
+            Some(looked_at) => (Some(looked_at), self.notes.witness.knows(session)),
+            None => (self.memory.looked_at, self.memory.known.iter().any(|known| known.may_be(session))),
+        };
+        if self.memory.suspects.contains(&session.id) {
+            return false;
+        }
+        if self.notes.witness.was_used_by_another_clock(session, READINGS) || self.was_used_so_while_away(session) {
+            return true;
+        }
+        let told_at = if self.notes.witness.knows(session) { self.notes.date } else { looked_at.filter(|_| was_there) };
+        let was_to_come = |login: Timestamp| told_at.is_some_and(|then| then.plus(READINGS) < login);
+        let is_here = |login: Timestamp| date.is_some_and(|now| login <= now.plus(clock::TOLERANCE));
+        if session.login.is_some_and(was_to_come) {
+            return session.login.is_some_and(is_here);
+        }
+        // Nobody was used before the login, where that is not told.
+        let mut times = [session.login, session.access].into_iter().flatten();
+        let last_look = self.notes.witness.looked_at().or_else(|| self.last_look_of_before());
+        let is_older = last_look.is_some_and(|last_look| times.any(|time| time.plus(READINGS) < last_look));
+        is_older && !was_there
+    }
+
+    /// When the run before may have looked last: where it was killed, until it would have written down again who was on.
+    /// Whoever came later than our own first look is measured by that.
+    fn last_look_of_before(&self) -> Option<Timestamp> {
+        let is_exact = self.memory.is_last_look || self.notes.witness.last_look().is_some();
+        Some(self.memory.looked_at?.plus(if is_exact { Duration::ZERO } else { REMEMBER_EVERY }))
+    }
+
+    /// At the first look of a run: whether a session was used since the last run wrote down who is on, and claims that
+    /// this was before then.
+    fn was_used_so_while_away(&self, session: &Session) -> bool {
+        let is_first = self.notes.witness.looked_at().is_none();
+        let known = self.memory.known.iter().find(|known| is_first && known.may_be(session));
+        let used = session.access.zip(known.and_then(|known| known.access)).filter(|(now, then)| now != then);
+        let is_before = |looked_at: Timestamp| used.is_some_and(|(now, _)| now.plus(READINGS) < looked_at);
+        self.memory.looked_at.is_some_and(is_before)
+    }
+
+    /// The same, where only a part of the table is told: whoever is known from the last whole one is so still.
+    pub(super) fn remember_who_is_to_come(&mut self, now: Timestamp, sessions: &[Session]) {
+        for session in sessions.iter().filter(|session| session.login.is_some_and(|login| login > now.plus(READINGS))) {
+            let known = &mut self.memory.known;
+            if known.len() < SUSPECTS_MAX && !known.iter().any(|known| known.may_be(session)) {
+                known.push(Known::from(session));
+            }
+        }
+    }
+
+    /// For the next start; now and then is enough. But whose login is still to come is of another clock, and when that
+    /// time has come it does not show any more.
+    pub(super) fn remember_who_is_on(&mut self, now: Timestamp, is_sound: bool, sessions: &[Session]) {
+        let is_old = self.memory.looked_at.is_none_or(|then| then.distance(now) >= REMEMBER_EVERY);
+        let is_due = is_sound && (is_old || self.notes.witness.looked_at().is_none());
+        let is_to_come = |session: &Session| session.login.is_some_and(|login| login > now.plus(READINGS));
+        let known = &self.memory.known;
+        let is_news = |session: &Session| is_to_come(session) && !known.iter().any(|known| known.may_be(session));
+        // Whose login was not told when it was written down would be a stranger at the next start.
+        let is_told_now = |session: &Session| {
+            let here = known.iter().find(|known| known.session == session.id);
+            is_sound && session.login.is_some() && here.is_some_and(|known| known.login.is_none())
+        };
+        if is_due || sessions.iter().any(|session| is_news(session) || is_told_now(session)) {
+            self.remember(now, sessions);
+        }
+    }
+
+    pub(super) fn remember(&mut self, now: Timestamp, sessions: &[Session]) {
+        (self.memory.looked_at, self.memory.is_last_look) = (Some(now), false);
+        self.memory.known = sessions.iter().map(Known::from).collect();
+    }
+
+    /// The run ends: the next one knows whom this one saw.
+    pub(super) fn remember_who_was_on(&mut self) {
+        if let Some(looked_at) = self.notes.witness.looked_at() {
+            (self.memory.looked_at, self.memory.is_last_look) = (Some(looked_at), true);
+            let known = |(id, login, access): (&SessionId, _, _)| Known { session: id.clone(), login, access };
+            self.memory.known = self.notes.witness.watched().map(known).collect();
+        }
+    }
+}
