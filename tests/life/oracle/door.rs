@@ -131,8 +131,9 @@ impl Oracle {
 
     /// Before a log-out it may look whether that session is ours. If that is not answered, nobody knows.
     pub(super) fn looks_at_door(&mut self, now: Moment, number: usize, site: &Site, id: &SessionId) {
-        let is_needed = site.ilo.session(id, now).is_some_and(|session| self.is_of_our_account(now, number, session));
-        if is_needed && !self.now_in_force().stops {
+        let current = self.now_in_force();
+        let is_needed = site.ilo.session(id, now).is_some_and(|session| current.is_of_our_account(number, session));
+        if is_needed && !current.stops {
             return;
         }
         let book = &mut self.books[number];

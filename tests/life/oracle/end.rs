@@ -202,7 +202,9 @@ impl Oracle {
             ended_by: &self.books[number].ended_by,
             blind_until: self.books[number].blind_until.filter(|_| is_blind),
             refused_full: self.books[number].refused_full.is_some(),
-            is_clock_moved: self.books[number].is_moved() || site.script.date_ahead_s != 0,
+            are_times_doubted: self.books[number].is_moved()
+                || site.script.date_ahead_s != 0
+                || self.records.suspects(&host(number), &session.id),
             are_pauses_known: self.books[number].are_pauses_known() && site.script.date_ahead_s == 0,
             lacks,
             unknowable: if is_blind { &self.books[number].unknowable } else { &nobody },
@@ -228,8 +230,7 @@ impl Oracle {
 
     /// Whether a session is of an account of ours that may be in force: nobody ends it but as a stray.
     pub(super) fn is_of_our_account(&self, now: Moment, number: usize, session: &Session) -> bool {
-        let accounts = self.perhaps_in_force(now).filter_map(|one| account(&one.config, number));
-        accounts.into_iter().any(|account| session.owner.eq_ignore_ascii_case(account))
+        self.perhaps_in_force(now).any(|one| one.is_of_our_account(number, session))
     }
 
     fn within_caps(
@@ -263,6 +264,12 @@ impl Oracle {
         self.ended.retain(|(at, _)| now.since(*at) < Duration::from_secs(60));
         self.ended.push((now, number));
         Ok(())
+    }
+}
+
+impl InForce {
+    pub(super) fn is_of_our_account(&self, number: usize, session: &Session) -> bool {
+        account(&self.config, number).is_some_and(|account| session.owner.eq_ignore_ascii_case(account))
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Case<'a> {
     /// Times before that are nobody's to know.
     pub(super) blind_until: Option<Moment>,
     pub(super) refused_full: bool,
-    pub(super) is_clock_moved: bool,
+    pub(super) are_times_doubted: bool,
     /// What was seen of its pauses is of one clock.
     pub(super) are_pauses_known: bool,
     /// Those whose times are of another clock, and nobody can know.
@@ -94,7 +94,8 @@ pub(super) fn lets_go(case: &Case<'_>, config: &ConfigScript, group: &GroupScrip
 fn keeps(case: &Case<'_>, rule: &RuleScript) -> bool {
     let (asked, session) = (&rule.conditions, case.session);
     let Some(kept) = rule.keep_latest else { return false };
-    let is_sound = case.lacks.is_none() && !case.is_clock_moved && case.blind_until.is_none() && !case.stands_still();
+    let is_sound =
+        case.lacks.is_none() && !case.are_times_doubted && case.blind_until.is_none() && !case.stands_still();
     let asks_more = asked.age_s.is_some()
         || asked.superseded
         || asked.never_used
@@ -337,7 +338,7 @@ pub(super) fn must_go(duty: &Duty<'_>, group: &GroupScript) -> Option<usize> {
         ended_by: &[],
         blind_until: None,
         refused_full: false,
-        is_clock_moved: false,
+        are_times_doubted: false,
         are_pauses_known: true,
         lacks: None,
         unknowable: &BTreeSet::new(),
