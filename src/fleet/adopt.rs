@@ -7,7 +7,7 @@ use crate::event::Reload;
 use crate::redfish::{Peer, Transport};
 use crate::settings::{IloName, Settings};
 use crate::state::{Former, Held, Memory, State};
-use crate::visit::{InForce, Notes};
+use crate::visit::{Door, InForce, Notes};
 
 /// Own sessions that may still be where a name stood that is not in the fleet any more.
 pub(super) fn left_by(memory: &Memory) -> impl Iterator<Item = Former> {
@@ -31,7 +31,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
             self.slots.keys().filter(|name| !settings.targets.contains_key(*name)).cloned().collect();
         for name in &gone {
             // Not visited any more, whenever its turn to leave comes.
-            self.slots.entry(name.clone()).and_modify(|slot| slot.leaving = true);
+            self.slots.entry(name.clone()).and_modify(|slot| slot.leaving = Some(Door::Close));
         }
         self.waiting_to_leave.extend(gone);
         self.world.transport.settle(settings.targets.values().map(|target| Peer::from(target.as_ref())).collect());
@@ -47,7 +47,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
                     self.world.claims().release(name);
                 }
                 let old = std::mem::replace(&mut slot.target, Arc::clone(target));
-                slot.leaving = false;
+                slot.leaving = None;
                 self.waiting_to_leave.remove(name);
                 self.move_away(&old);
                 continue;
@@ -63,7 +63,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 told: news::Told::default(),
                 notes: Notes::default(),
                 no_end_before: None,
-                leaving: false,
+                leaving: None,
                 parked: false,
                 last_visit: None,
                 failing: None,

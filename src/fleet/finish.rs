@@ -22,9 +22,9 @@ impl<T: Transport, S: State> Fleet<T, S> {
                         let outcome = self.finish(&target, &mut visited);
                         self.saw_asked(&target.name, visited.result, outcome);
                     }
-                    (Finished::LogOut(left), Some(target)) => {
+                    (Finished::Left(left), Some(target)) => {
                         self.tally.exchanged(&left.exchanges);
-                        self.logged_out(target.name.clone(), left.memory);
+                        self.has_left(target.name.clone(), left.memory);
                     }
                     (_, None) => {}
                 }
@@ -112,8 +112,8 @@ impl<T: Transport, S: State> Fleet<T, S> {
         }
         self.tell_login(target, visited.login.as_ref(), now);
         self.move_away(target);
-        if self.slots.get(name).is_some_and(|slot| slot.leaving) {
-            self.leave(name);
+        if let Some(door) = self.slots.get(name).and_then(|slot| slot.leaving) {
+            self.leave(name, door);
         }
         outcome
     }
@@ -187,7 +187,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
     pub(super) fn summarise(&mut self) {
         self.remind_of_suspended();
         let mut summary = std::mem::take(&mut self.summary);
-        let stays = |slot: &&Slot| !slot.leaving;
+        let stays = |slot: &&Slot| slot.leaving.is_none();
         summary.ilos = self.slots.values().filter(stays).count();
         summary.late = self.schedule.late(self.now());
         for slot in self.slots.values().filter(stays) {

@@ -58,7 +58,7 @@ use crate::session::Owner;
 use crate::settings::{CredentialId, IloName, Orders, Settings, Target};
 use crate::state::{Former, Memory, State};
 use crate::time::{HostClock, Timestamp};
-use crate::visit::{self, Errand, InForce, LoggedOut, MayEnd, MayLogIn, Notes, VisitError, Visited, World};
+use crate::visit::{self, Door, Errand, InForce, Left, MayEnd, MayLogIn, Notes, VisitError, Visited, World};
 
 /// Commands taken in a row before visits get their turn.
 const COMMANDS_PER_TURN: usize = 8;
@@ -132,7 +132,7 @@ struct Flight {
 /// What a task of the loop comes back with.
 enum Finished {
     Visit(Box<Visited>),
-    LogOut(Box<LoggedOut>),
+    Left(Box<Left>),
 }
 
 /// One iLO, as the loop knows it.
@@ -144,8 +144,8 @@ struct Slot {
     notes: Notes,
     /// No DELETE before that: the iLO said that our account may not.
     no_end_before: Option<Duration>,
-    /// The configuration does not name it any more; it goes when our session there is ended.
-    leaving: bool,
+    /// The configuration does not name it any more, or the run ends; it goes when that is done with our session there.
+    leaving: Option<Door>,
     /// A visit of ours broke. What is remembered may be wrong, so the iLO is left alone.
     parked: bool,
     /// When the last visit ended, by the host's clock.
@@ -305,7 +305,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
     /// Starts a visit, unless something forbids it now.
     fn start(&mut self, name: &IloName, now: Duration) {
         let moves = self.waiting_to_move.contains_key(name);
-        let ready = self.slots.get_mut(name).filter(|slot| !slot.parked && !slot.leaving && !moves);
+        let ready = self.slots.get_mut(name).filter(|slot| !slot.parked && slot.leaving.is_none() && !moves);
         let Some((slot, mut memory)) = ready.and_then(|slot| slot.memory.clone().map(|memory| (slot, memory))) else {
             self.schedule.done(name, Outcome::Failed(None), now);
             if self.slots.get(name).is_some_and(|slot| slot.parked) {

@@ -10,7 +10,7 @@ use super::{Finished, Fleet, Flight, pulse};
 use crate::redfish::Transport;
 use crate::settings::{IloName, OnStop, Target};
 use crate::state::{Memory, State};
-use crate::visit::{self, Errand, InForce, MayEnd, MayLogIn};
+use crate::visit::{self, Door, Errand, InForce, MayEnd, MayLogIn};
 
 /// How long a clean stop may take.
 pub const STOP_DEADLINE: Duration = Duration::from_secs(40);
@@ -21,9 +21,9 @@ impl<T: Transport, S: State> Fleet<T, S> {
     pub(super) fn leave_in_turn(&mut self) {
         while self.visits.len() < self.settings().poll.visits_at_once.max(1) {
             if let Some(name) = self.waiting_to_leave.pop_first() {
-                self.leave(&name);
+                self.leave(&name, Door::Close);
             } else if let Some((name, old)) = self.waiting_to_move.pop_first() {
-                self.log_out_at(&name, old);
+                self.take_leave(&name, old, Door::Close);
             } else {
                 return;
             }
@@ -32,16 +32,15 @@ impl<T: Transport, S: State> Fleet<T, S> {
 
     /// Takes an iLO out of the fleet, and our session off it. It keeps its slot until that is done, so that
     /// nobody who puts it back meanwhile logs in a second time.
-    pub(super) fn leave(&mut self, name: &IloName) {
+    pub(super) fn leave(&mut self, name: &IloName, door: Door) {
         let Some(slot) = self.slots.get_mut(name) else { return };
-        slot.leaving = true;
-        let place = self.waiting_to_move.remove(name).unwrap_or_else(|| Arc::clone(&slot.target));
-        if slot.parked || slot.memory.as_ref().is_some_and(|memory| memory.held.is_none()) {
-            if let Some(memory) = slot.memory.take() {
-                self.logged_out(name.clone(), memory);
-            }
-        } else {
-            self.log_out_at(name, place);
+        let door = *slot.leaving.get_or_insert(door);
+        let moved = self.waiting_to_move.remove(name).map(|old| (old, Door::Close));
+        let (place, door) = moved.unwrap_or_else(|| (Arc::clone(&slot.target), door));
+        if !slot.parked {
+            self.take_leave(name, place, door);
+        } else if let Some(memory) = slot.memory.take() {
+            self.has_left(name.clone(), memory);
         }
     }
 
@@ -54,19 +53,24 @@ impl<T: Transport, S: State> Fleet<T, S> {
         }
     }
 
-    /// Begins to end our session at `place`, unless a visit has the memory, or the configuration wants it there again.
-    fn log_out_at(&mut self, name: &IloName, place: Arc<Target>) {
+    /// Begins to leave `place`, unless a visit has the memory, or the configuration wants us there again.
+    fn take_leave(&mut self, name: &IloName, place: Arc<Target>, door: Door) {
         let Some(slot) = self.slots.get_mut(name) else { return };
-        if slot.leaving || slot.target.authority != place.authority {
+        if slot.leaving.is_some() || slot.target.authority != place.authority {
             let Some(memory) = slot.memory.take() else { return };
             let notes = std::mem::take(&mut slot.notes);
-            self.spawn_log_out(Errand { target: place, memory, login: MayLogIn::No, may_end: MayEnd::No, notes });
+            let errand = Errand { target: place, memory, login: MayLogIn::No, may_end: MayEnd::No, notes };
+            let (world, flown) = (self.world.clone(), Arc::clone(&errand.target));
+            let leaves = async move { Finished::Left(Box::new(visit::take_leave(&world, errand, door).await)) };
+            let task = self.visits.spawn(leaves);
+            let overdue = pulse::overdue(&self.settings().poll, MayLogIn::No);
+            self.flying.insert(task.id(), Flight { target: flown, overdue });
         }
     }
 
-    pub(super) fn logged_out(&mut self, name: IloName, memory: Memory) {
+    pub(super) fn has_left(&mut self, name: IloName, memory: Memory) {
         match self.slots.get_mut(&name) {
-            Some(slot) if !slot.leaving => slot.memory = Some(memory),
+            Some(slot) if slot.leaving.is_none() => slot.memory = Some(memory),
             _ => {
                 self.slots.remove(&name);
                 // Whoever has the iLO next finds it known.
@@ -76,13 +80,6 @@ impl<T: Transport, S: State> Fleet<T, S> {
                 self.absent.insert(name, memory);
             }
         }
-    }
-
-    fn spawn_log_out(&mut self, errand: Errand) {
-        let (world, flown) = (self.world.clone(), Arc::clone(&errand.target));
-        let task = self.visits.spawn(async move { Finished::LogOut(Box::new(visit::log_out(&world, errand).await)) });
-        let overdue = pulse::overdue(&self.settings().poll, MayLogIn::No);
-        self.flying.insert(task.id(), Flight { target: flown, overdue });
     }
 
     /// Ends in order. What is not done by the deadline stays recorded in the state for the next start.
@@ -102,15 +99,16 @@ impl<T: Transport, S: State> Fleet<T, S> {
         });
         // Whoever is still being visited is left when that ends, and keeps nobody waiting.
         let at_once = self.settings().poll.visits_at_once.max(1) + self.visits.len();
-        let names: Vec<IloName> = match self.settings().on_stop {
-            OnStop::Keep => Vec::new(),
-            OnStop::Logout => self.slots.keys().cloned().collect(),
+        let door = match self.settings().on_stop {
+            OnStop::Keep => Door::Keep,
+            OnStop::Logout => Door::Close,
         };
+        let names: Vec<IloName> = self.slots.keys().cloned().collect();
         for name in names {
             if !self.join_all(deadline, at_once - 1).await {
                 return;
             }
-            self.leave(&name);
+            self.leave(&name, door);
         }
         self.join_all(deadline, 0).await;
     }

@@ -12,7 +12,7 @@ impl<T: Transport, S: State> Fleet<T, S> {
     /// What is so now. It copies, and renders nothing: ten thousand iLOs hold the loop up for milliseconds.
     pub(super) fn survey(&self) -> Survey {
         let settings = self.settings();
-        let stays = |slot: &&Slot| !slot.leaving && settings.targets.contains_key(&slot.target.name);
+        let stays = |slot: &&Slot| slot.leaving.is_none() && settings.targets.contains_key(&slot.target.name);
         let used: BTreeSet<&CredentialId> = settings.targets.values().map(|target| &target.credential.id).collect();
         Survey {
             at: self.world.clock.now(),

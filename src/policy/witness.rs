@@ -168,10 +168,9 @@ impl Witness {
         self.watched.get(id).is_some_and(|watched| watched.access.is_some())
     }
 
-    /// Who was on lately, and may be on now though the last table left it out; with its login and its last access, where
-    /// those were told.
-    pub fn watched(&self) -> impl Iterator<Item = (&SessionId, Option<Timestamp>, Option<Timestamp>)> {
-        self.watched.iter().map(|(id, watched)| (id, watched.login, watched.access))
+    /// Who was on lately, and may be on now though the last table left it out.
+    pub fn watched(&self) -> impl Iterator<Item = &SessionId> {
+        self.watched.keys()
     }
 
     /// The longest time between two moves of a session's access time that we saw.

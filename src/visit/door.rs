@@ -1,14 +1,15 @@
 //! Our own session on an iLO: the door that we hold open. One at most, through lost replies and kills.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{LoginOutcome, MayLogIn, Notes, VisitError, Visitor};
+use super::{Errand, LoginOutcome, MayLogIn, Notes, VisitError, Visitor, World};
 use crate::redfish::{Ended, IloError, LoginError, Transport};
 use crate::session::{Extent, Kind, Mine, Session, Uuid};
 use crate::settings::IloName;
-use crate::state::{Held, Intent, Span, State, Unwritable};
+use crate::state::{Held, Intent, Memory, Span, State, Unwritable};
 use crate::time::Timestamp;
 
 /// After this many logins without an outcome, the next one waits.
@@ -76,6 +77,35 @@ fn ours_among<'a>(sessions: &'a [Session], is_whole: bool, held: &Held) -> Optio
     }
     let tells_times = sessions.iter().any(|session| session.login.is_some() || session.access.is_some());
     (!tells_times && others().next().is_some()).then_some(own)
+}
+
+/// What becomes of the session that we hold on an iLO when we leave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// It is ended.
+    Close,
+    /// It is kept for the next start.
+    Keep,
+}
+
+/// What taking leave comes back with.
+pub struct Left {
+    /// What is remembered of the iLO now.
+    pub memory: Memory,
+    /// Requests that were sent, as in [`super::Visited`].
+    pub exchanges: BTreeMap<&'static str, u64>,
+}
+
+/// Takes leave of an iLO: ends the session that we hold there, or keeps it, and writes down whom we saw last. Where the
+/// session could not be ended, it stays in the memory.
+pub async fn take_leave<T: Transport, S: State>(world: &World<T, S>, errand: Errand, door: Door) -> Left {
+    let mut visitor = Visitor::new(world, errand, Instant::now());
+    if door == Door::Close {
+        visitor.log_out().await;
+    }
+    visitor.remember_last_look();
+    visitor.save().await;
+    Left { exchanges: visitor.ilo.exchanges(), memory: visitor.memory }
 }
 
 impl<T: Transport, S: State> Visitor<'_, T, S> {

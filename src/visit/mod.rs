@@ -40,6 +40,7 @@ use crate::settings::{Mode, Orders, Settings, Target};
 use crate::state::{Intent, Memory, State, Unwritable};
 use crate::time::{HostClock, Timestamp};
 
+pub use door::{Door, Left, take_leave};
 pub use lore::Lore;
 pub use outcome::{Fate, LoginOutcome, Stay, VisitError};
 pub use twins::Claims;
@@ -117,6 +118,8 @@ pub struct Notes {
     host_zero_s: Option<i64>,
     /// The iLO's date at the last look, sound or not, whole or not; reckoned where it told none.
     date: Option<Timestamp>,
+    /// The last look at the whole table.
+    last_look: Option<suspects::Look>,
     /// Since when whole tables leave out a suspect.
     left_out: BTreeMap<SessionId, Duration>,
     /// Our own session, where this run saw it in a table as ours, or it was named to us twice.
@@ -176,14 +179,6 @@ pub struct Visited {
     /// How long it took.
     pub took: Duration,
     /// Requests that were sent, by the status of the answer or the cause that there is none.
-    pub exchanges: BTreeMap<&'static str, u64>,
-}
-
-/// What a log-out comes back with.
-pub struct LoggedOut {
-    /// What is remembered of the iLO now.
-    pub memory: Memory,
-    /// Requests that were sent, as in [`Visited`].
     pub exchanges: BTreeMap<&'static str, u64>,
 }
 
@@ -274,15 +269,6 @@ pub async fn visit<T: Transport, S: State>(world: &World<T, S>, errand: Errand) 
     }
     visitor.save().await;
     visitor.back(result, began)
-}
-
-/// Ends the session that we hold on an iLO, for a clean stop. Where that fails, it stays in the memory.
-pub async fn log_out<T: Transport, S: State>(world: &World<T, S>, errand: Errand) -> LoggedOut {
-    let mut visitor = Visitor::new(world, errand, Instant::now());
-    visitor.log_out().await;
-    visitor.remember_who_was_on();
-    visitor.save().await;
-    LoggedOut { exchanges: visitor.ilo.exchanges(), memory: visitor.memory }
 }
 
 impl<'a, T: Transport, S: State> Visitor<'a, T, S> {

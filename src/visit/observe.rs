@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::clock::{self, Judgement, Readings};
+use super::suspects::Look;
 use super::{VisitError, Visitor};
 use crate::policy;
 use crate::redfish::{Collection, IloError, Member, Seen, Transport};
 use crate::session::{Clock, Extent, Observation, Own, Session};
-use crate::state::{Held, Intent, Span, State};
+use crate::state::{Held, Intent, Known, Span, State};
 use crate::time::Timestamp;
 
 /// How soon after a refused login the entries in a table tell its limit. Later, too many may have ended.
@@ -121,8 +122,12 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             let took_s = i64::try_from(answered.took.as_secs()).unwrap_or(i64::MAX);
             witness.told(&seen.sessions, Timestamp::from_unix_s(date.unix_s().saturating_sub(took_s)));
         }
+        let is_whole = seen.extent == Extent::Whole;
         if self.jumped {
-            witness.clock_jumped(now, date.filter(|_| seen.extent == Extent::Whole));
+            witness.clock_jumped(now, date.filter(|_| is_whole));
+        }
+        if let Some(at) = date.or(self.notes.date).filter(|_| is_whole) {
+            self.notes.last_look = Some(Look { at, sessions: seen.sessions.iter().map(Known::from).collect() });
         }
     }
 

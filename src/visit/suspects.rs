@@ -33,7 +33,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// The clock jumped: everybody's times are of the one before, also where the table leaves somebody out just now.
     pub(super) fn suspect_all(&mut self, sessions: &[Session]) {
         let before = std::mem::take(&mut self.memory.suspects);
-        let lately: Vec<SessionId> = self.notes.witness.watched().map(|(id, ..)| id.clone()).collect();
+        let lately: Vec<SessionId> = self.notes.witness.watched().cloned().collect();
         self.suspect(sessions.iter().map(|session| &session.id).chain(&before).chain(&lately));
     }
 
@@ -76,16 +76,15 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         }
         // Nobody was used before the login, where that is not told.
         let mut times = [session.login, session.access].into_iter().flatten();
-        let last_look = self.notes.witness.looked_at().or_else(|| self.last_look_of_before());
+        let last_look = self.notes.last_look.as_ref().map(|look| look.at).or_else(|| self.last_look_of_before());
         let is_older = last_look.is_some_and(|last_look| times.any(|time| time.plus(READINGS) < last_look));
-        is_older && !was_there
+        is_older && !was_there && !self.notes.witness.knows(session)
     }
 
     /// When the run before may have looked last: where it was killed, until it would have written down again who was on.
-    /// Whoever came later than our own first look is measured by that.
     fn last_look_of_before(&self) -> Option<Timestamp> {
-        let is_exact = self.memory.is_last_look || self.notes.witness.last_look().is_some();
-        Some(self.memory.looked_at?.plus(if is_exact { Duration::ZERO } else { REMEMBER_EVERY }))
+        let unwritten = if self.memory.is_last_look { Duration::ZERO } else { REMEMBER_EVERY };
+        Some(self.memory.looked_at?.plus(unwritten))
     }
 
     /// At the first look of a run: whether a session was used since the last run wrote down who is on, and claims that
@@ -131,12 +130,26 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         self.memory.known = sessions.iter().map(Known::from).collect();
     }
 
-    /// The run ends: the next one knows whom this one saw.
-    pub(super) fn remember_who_was_on(&mut self) {
-        if let Some(looked_at) = self.notes.witness.looked_at() {
-            (self.memory.looked_at, self.memory.is_last_look) = (Some(looked_at), true);
-            let known = |(id, login, access): (&SessionId, _, _)| Known { session: id.clone(), login, access };
-            self.memory.known = self.notes.witness.watched().map(known).collect();
-        }
+    /// The run ends: the next one knows whom this one saw, and that nobody looked since.
+    pub(super) fn remember_last_look(&mut self) {
+        let Some(Look { at, sessions }) = self.notes.last_look.take() else { return };
+        let before = std::mem::take(&mut self.memory.known);
+        // A table may leave out for once when somebody logged in, or somebody.
+        let login = |now: &Known| before.iter().find(|then| then.session == now.session).and_then(|then| then.login);
+        let mut known: Vec<Known> =
+            sessions.into_iter().map(|now| Known { login: now.login.or_else(|| login(&now)), ..now }).collect();
+        let left_out = before.into_iter().filter(|then| known.iter().all(|now| now.session != then.session));
+        let left_out: Vec<Known> = left_out.map(|then| Known { access: None, ..then }).collect();
+        known.extend(left_out);
+        (self.memory.looked_at, self.memory.known, self.memory.is_last_look) = (Some(at), known, true);
     }
+}
+
+/// A look at the whole table, as it was told.
+#[derive(Clone, Debug)]
+pub(super) struct Look {
+    /// What the iLO's clock showed, sound or not; reckoned where it told none.
+    pub(super) at: Timestamp,
+    /// Who was on.
+    pub(super) sessions: Vec<Known>,
 }

@@ -22,6 +22,7 @@ mod process;
 mod pulse;
 mod reap;
 mod reload;
+mod restart;
 mod round;
 mod spare;
 mod stale;

@@ -378,8 +378,29 @@ fn ilos_that_move_take_turns_to_leave_their_old_places() {
 
 /// It is gone before its turn came.
 #[test]
+fn an_ilo_that_leaves_just_before_a_stop_keeps_nothing_of_ours() {
+    story(|| async {
+        let mut world = World::of(&["r1", "r2"]);
+        world.settings.poll.visits_at_once = 1;
+        world.settings.on_stop = OnStop::Keep;
+        let running = world.start();
+        world.pass(150).await;
+        let on = Matcher::new(http::Method::DELETE, SESSIONS);
+        world.sky.ilo("r1").inject(Fault { on, what: FaultKind::Hang });
+        let mut fewer = world.settings.clone();
+        fewer.targets.clear();
+        running.commands.send(Command::Replace(fewer.into())).await.unwrap();
+        world.stop(running).await;
+        assert_eq!(world.ours("r2"), 0, "{}", world.story());
+    });
+}
+
+/// The same of one that moved before.
+#[test]
 fn an_ilo_that_moves_and_leaves_at_once_keeps_nothing_of_ours() {
-    for (stops, on_stop) in [(false, OnStop::Logout), (true, OnStop::Logout), (true, OnStop::Keep)] {
+    for (leaves, wait_s, on_stop) in
+        [(true, 60, OnStop::Logout), (false, 0, OnStop::Logout), (false, 0, OnStop::Keep), (true, 0, OnStop::Keep)]
+    {
         story(|| async move {
             let mut world = World::of(&["r1", "r2", "r3", "r4"]);
             world.settings.poll.visits_at_once = 1;
@@ -395,14 +416,14 @@ fn an_ilo_that_moves_and_leaves_at_once_keeps_nothing_of_ours() {
                 target.authority = Authority { host: other.to_owned(), port: 443 };
             });
             running.commands.send(Command::Replace(moved.clone().into())).await.unwrap();
-            if !stops {
+            if leaves {
                 let mut fewer = moved;
                 fewer.targets.clear();
                 running.commands.send(Command::Replace(fewer.into())).await.unwrap();
-                world.pass(60).await;
+                world.pass(wait_s).await;
             }
             world.stop(running).await;
-            assert_eq!((world.ours("r2"), world.ours("r4")), (0, 0), "{stops} {on_stop:?} {}", world.story());
+            assert_eq!((world.ours("r2"), world.ours("r4")), (0, 0), "{leaves} {on_stop:?} {}", world.story());
         });
     }
 }

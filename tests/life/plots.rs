@@ -208,23 +208,25 @@ fn vague(at: &At, chance: &mut Chance) -> Plot {
 
 /// For a moment the clock is ahead, while a client logs in again and again; it stops before that time has come.
 fn ahead(at: &At, chance: &mut Chance) -> Plot {
-    vec![
-        (0, leaks(at, chance, 20, 25)),
-        (30, What::Clock { ilo: at.ilo, offset_s: at.right_s + 600 }),
-        (55, What::Clock { ilo: at.ilo, offset_s: at.right_s }),
-    ]
+    a_moment_ahead(at, 600, leaks(at, chance, 20, 25))
 }
 
-/// The same, and when that time has come nobody knows any more that it was still to come.
+/// The same for longer than from one look that is written down to the next, and when that time has come nobody knows any
+/// more that it was still to come.
 fn to_come(at: &At, chance: &mut Chance) -> Plot {
-    let down_s = chance.of_these(&[300, 900]);
-    let crash = What::Crash { at: CrashAt::Now, down_s };
-    ahead(at, chance).into_iter().chain([(chance.within((70, 200)), crash)]).collect()
+    let crash = (chance.within((70, 200)), What::Crash { at: CrashAt::Now, down_s: 900 });
+    a_moment_ahead(at, 900, leaks(at, chance, 30, 40)).into_iter().chain([crash]).collect()
+}
+
+fn a_moment_ahead(at: &At, by_s: i64, leaks: What) -> Plot {
+    let ahead = What::Clock { ilo: at.ilo, offset_s: at.right_s + by_s };
+    let right = What::Clock { ilo: at.ilo, offset_s: at.right_s };
+    vec![(0, leaks), (30, ahead), (55, right)]
 }
 
 /// While nobody looks, the clock is behind, and a client logs in: it seems to have been there for long.
 fn behind(at: &At, chance: &mut Chance) -> Plot {
-    let back_s = chance.of_these(&[1500, 1500, 3600]);
+    let back_s = chance.of_these(&[1500, 1500, 3600, 500]);
     vec![
         (0, What::Crash { at: CrashAt::Now, down_s: 90 }),
         (5, What::Clock { ilo: at.ilo, offset_s: at.right_s - back_s }),

@@ -1,0 +1,256 @@
+//! What a start knows of the run before: who was on when it looked last, and when that was.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Response, StatusCode};
+use ilo_reaper::settings::OnStop;
+use ilo_sim::{SessionId, SessionSpec};
+use serde_json::Value;
+
+use crate::harness::{OURS, SCRIPT, World, rule, story};
+use crate::stale::{count_one_more, idle_rule, never_used_rule};
+
+/// Changes the answers to those polls from now on, counted from one.
+fn spoil(world: &World, polls: impl Fn(usize) -> bool + Send + 'static, how: fn(&mut Response<Bytes>)) {
+    let mut number = 0;
+    world.after(move |request, answer| {
+        let is_poll = request.method() == Method::GET && request.uri().path().ends_with("/Sessions/");
+        number += usize::from(is_poll);
+        if is_poll && answer.status() == 200 && polls(number) {
+            how(answer);
+        }
+        Duration::ZERO
+    });
+}
+
+fn without_a_date(answer: &mut Response<Bytes>) {
+    answer.headers_mut().remove(http::header::DATE);
+}
+
+/// It does not tell when our own session was used, so that nothing proves its date.
+fn without_our_use(answer: &mut Response<Bytes>) {
+    without(answer, "AccessTime", |member| member["UserName"] == OURS);
+}
+
+fn without_logins(answer: &mut Response<Bytes>) {
+    without(answer, "LoginTime", |_| true);
+}
+
+fn without(answer: &mut Response<Bytes>, key: &str, of: impl Fn(&Value) -> bool) {
+    let mut told: Value = serde_json::from_slice(answer.body()).unwrap();
+    for member in told["Members"].as_array_mut().unwrap().iter_mut().filter(|member| of(member)) {
+        assert!(member["Oem"]["Hpe"].as_object_mut().unwrap().remove(key).is_some());
+    }
+    *answer.body_mut() = told.to_string().into();
+}
+
+/// While nobody looks, the clock is behind for a moment, and alice logs in at the time that it shows: `shown_s` after the
+/// story began.
+fn logs_in_at(world: &World, shown_s: u64) -> SessionId {
+    let ahead_s = world.now().as_secs().cast_signed();
+    world.sky.ilo("r1").set_clock_offset(shown_s.cast_signed() - ahead_s);
+    let live = world.leaked("r1", "alice", 0);
+    world.sky.ilo("r1").set_clock_offset(0);
+    live
+}
+
+/// An iLO comes back from a reset with a wrong clock while we are not there, and not long after we were.
+#[test]
+fn a_restart_does_not_make_a_wrong_clock_right() {
+    story(|| async {
+        let mut world = idle_rule(600);
+        let running = world.start();
+        world.pass(700).await;
+        world.kill(running).await;
+        let now = world.sky.now();
+        world.sky.ilo("r1").reboot(now);
+        world.sky.ilo("r1").set_clock_offset(-7200);
+        let live = world.leaked("r1", "alice", 0);
+        world.sky.ilo("r1").set_clock_offset(0);
+        let running = world.start();
+        world.pass(590).await;
+        assert!(world.lives("r1", &live), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+/// The same, where what was seen at last was not written down yet when we were killed: a time between the two looks
+/// proves no more than one before both.
+#[test]
+fn a_kill_before_a_look_was_written_down_does_not_make_a_wrong_clock_right() {
+    for shown_s in [30, 300, 590] {
+        story(|| async move {
+            let mut world = idle_rule(600);
+            let running = world.start();
+            world.pass(595).await;
+            world.kill(running).await;
+            world.pass(1200).await;
+            let live = logs_in_at(&world, shown_s);
+            let running = world.start();
+            world.pass(590).await;
+            assert!(world.lives("r1", &live), "{shown_s}: {}", world.story());
+            world.pass(200).await;
+            assert!(!world.lives("r1", &live), "{shown_s}: standing still counts: {}", world.story());
+            world.stop(running).await;
+        });
+    }
+}
+
+/// The same, where the first look after the kill proves nothing either, and alice logs in after it.
+#[test]
+fn a_first_look_that_proves_nothing_does_not_make_a_wrong_clock_right() {
+    for (how, shown_s) in [without_a_date as fn(&mut Response<Bytes>), without_our_use]
+        .into_iter()
+        .flat_map(|how| [(how, 300), (how, 1000)])
+    {
+        story(|| async move {
+            let mut world = idle_rule(600);
+            let running = world.start();
+            world.pass(595).await;
+            world.kill(running).await;
+            world.pass(1200).await;
+            spoil(&world, |number| number == 1, how);
+            let running = world.start();
+            world.pass(65).await;
+            let live = logs_in_at(&world, shown_s);
+            world.pass(590).await;
+            assert!(world.lives("r1", &live), "{shown_s}: {}", world.story());
+            world.stop(running).await;
+        });
+    }
+}
+
+/// Before a stop, the date of a look that proves nothing is that of a look.
+#[test]
+fn looks_that_prove_nothing_before_a_stop_are_looks() {
+    story(|| async {
+        let world = idle_rule(600);
+        let running = world.start();
+        world.pass(100).await;
+        spoil(&world, |number| number <= 7, without_our_use);
+        world.pass(420).await;
+        world.stop(running).await;
+        world.pass(1200).await;
+        let live = logs_in_at(&world, 300);
+        let running = world.start();
+        world.pass(590).await;
+        assert!(world.lives("r1", &live), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+/// A stop writes down who was on, and that nobody looked since: whoever logged in just before it, or while we were away,
+/// has times that can be believed. It does so also where our session is kept, or there is none.
+#[test]
+fn whoever_logged_in_around_a_stop_goes_as_others_do() {
+    for (keeps, is_shut) in [(false, false), (true, false), (false, true)] {
+        story(|| async move {
+            let mut world = never_used_rule();
+            world.settings.on_stop = if keeps { OnStop::Keep } else { OnStop::Logout };
+            let running = world.start();
+            world.pass(400).await;
+            let before = world.leaked("r1", "svc-backup", 0);
+            world.pass(70).await;
+            if is_shut {
+                {
+                    let (mut ilo, now) = (world.sky.ilo("r1"), world.sky.now());
+                    let ours = ilo.sessions(now).find(|one| one.owner == OURS).unwrap().id.clone();
+                    ilo.end(&ours);
+                }
+                world.after(|request, answer| {
+                    if request.method() == Method::POST {
+                        *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                    }
+                    Duration::ZERO
+                });
+                world.pass(70).await;
+                world.after(|_, _| Duration::ZERO);
+            }
+            world.stop(running).await;
+            world.pass(10).await;
+            let after = world.leaked("r1", "svc-backup", 0);
+            let running = world.start();
+            world.pass(1000).await;
+            let who = (world.lives("r1", &before), world.lives("r1", &after));
+            assert_eq!(who, (false, false), "{keeps} {is_shut}: {}", world.story());
+            world.stop(running).await;
+        });
+    }
+}
+
+/// Nor is anybody doubted whom the last answers before a stop told badly, or for the first time.
+#[test]
+fn whoever_is_told_badly_just_before_a_stop_goes_as_others_do() {
+    for (comes_s, how) in [
+        (30, count_one_more as fn(&mut Response<Bytes>)),
+        (30, without_a_date),
+        (30, without_our_use),
+        (0, without_logins),
+    ] {
+        story(|| async move {
+            let world = never_used_rule();
+            let early = (comes_s == 0).then(|| world.leaked("r1", "svc-backup", 0));
+            let running = world.start();
+            world.pass(70 + comes_s).await;
+            let leaked = early.unwrap_or_else(|| world.leaked("r1", "svc-backup", 0));
+            spoil(&world, |number| number == 1, how);
+            world.pass(60).await;
+            world.stop(running).await;
+            let running = world.start();
+            world.pass(1000).await;
+            assert!(!world.lives("r1", &leaked), "{}", world.story());
+            world.stop(running).await;
+        });
+    }
+}
+
+/// What a stop wrote down is true only until somebody looks again.
+#[test]
+fn a_kill_soon_after_a_clean_stop_is_a_kill() {
+    story(|| async {
+        let mut world = idle_rule(600);
+        let running = world.start();
+        world.pass(300).await;
+        world.stop(running).await;
+        let running = world.start();
+        world.pass(300).await;
+        world.kill(running).await;
+        world.pass(1200).await;
+        let live = logs_in_at(&world, 590);
+        let running = world.start();
+        world.pass(590).await;
+        assert!(world.lives("r1", &live), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+/// An iLO gives an id again while nobody looks. Whoever has it now logged in when the iLO says so.
+#[test]
+fn an_id_that_is_given_again_while_we_are_down_is_somebody_new() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        world.policy(|policy| {
+            policy.reap = vec![rule("never-used", |asked| {
+                asked.never_used = true;
+                asked.idle = Some(Duration::from_secs(900));
+            })];
+        });
+        let id = world.leaked("r1", "alice", 10);
+        let running = world.start();
+        world.pass(120).await;
+        world.kill(running).await;
+        world.pass(600).await;
+        {
+            let (mut ilo, now) = (world.sky.ilo("r1"), world.sky.now());
+            ilo.end(&id);
+            ilo.admit_as(&id, now, SessionSpec::rest("svc-backup", SCRIPT));
+        }
+        let running = world.start();
+        world.pass(800).await;
+        assert!(world.lives("r1", &id), "{}", world.story());
+        world.pass(300).await;
+        assert!(!world.lives("r1", &id), "its times are those of this clock: {}", world.story());
+        world.stop(running).await;
+    });
+}
