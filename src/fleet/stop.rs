@@ -47,6 +47,11 @@ impl<T: Transport, S: State> Fleet<T, S> {
     /// Notes that our session is still at the place that the configuration named before, if it names another one now.
     pub(super) fn move_away(&mut self, old: &Arc<Target>) {
         let Some(slot) = self.slots.get(&old.name).filter(|slot| !slot.parked) else { return };
+        // It may be where it was before that.
+        let is_back = |place: &Arc<Target>| place.authority == slot.target.authority;
+        if self.waiting_to_move.get(&old.name).is_some_and(is_back) {
+            self.waiting_to_move.remove(&old.name);
+        }
         let holds = slot.memory.as_ref().and_then(|memory| memory.held.as_ref());
         if slot.target.authority != old.authority && holds.is_some_and(|held| held.authority == old.authority) {
             self.waiting_to_move.insert(old.name.clone(), Arc::clone(old));
@@ -70,7 +75,10 @@ impl<T: Transport, S: State> Fleet<T, S> {
 
     pub(super) fn has_left(&mut self, name: IloName, memory: Memory) {
         match self.slots.get_mut(&name) {
-            Some(slot) if slot.leaving.is_none() => slot.memory = Some(memory),
+            Some(slot) if slot.leaving.is_none() => {
+                self.world.lore().keep(&memory);
+                slot.memory = Some(memory);
+            }
             _ => {
                 self.slots.remove(&name);
                 // Whoever has the iLO next finds it known.

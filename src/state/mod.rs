@@ -69,9 +69,14 @@ pub struct Known {
 }
 
 impl Known {
-    /// Whether it is this one, as far as the iLO tells.
+    /// Whether it is this one, as far as the iLO tells. Where its login was not told, its last use does: whoever logged in
+    /// before that is the same.
     pub fn may_be(&self, session: &Session) -> bool {
-        self.session == session.id && (session.login.is_none() || self.login == session.login)
+        let is_same = |login: Timestamp| match (self.login, self.access) {
+            (Some(known), _) => login == known,
+            (None, access) => access.is_some_and(|access| login <= access),
+        };
+        self.session == session.id && session.login.is_none_or(is_same)
     }
 }
 

@@ -118,7 +118,7 @@ pub struct Notes {
     host_zero_s: Option<i64>,
     /// The iLO's date at the last look, sound or not, whole or not; reckoned where it told none.
     date: Option<Timestamp>,
-    /// The last look at the whole table.
+    /// The last look at the whole table that had a date.
     last_look: Option<suspects::Look>,
     /// Since when whole tables leave out a suspect.
     left_out: BTreeMap<SessionId, Duration>,

@@ -122,11 +122,11 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             let took_s = i64::try_from(answered.took.as_secs()).unwrap_or(i64::MAX);
             witness.told(&seen.sessions, Timestamp::from_unix_s(date.unix_s().saturating_sub(took_s)));
         }
-        let is_whole = seen.extent == Extent::Whole;
+        let date = date.filter(|_| seen.extent == Extent::Whole);
         if self.jumped {
-            witness.clock_jumped(now, date.filter(|_| is_whole));
+            witness.clock_jumped(now, date);
         }
-        if let Some(at) = date.or(self.notes.date).filter(|_| is_whole) {
+        if let Some(at) = date {
             self.notes.last_look = Some(Look { at, sessions: seen.sessions.iter().map(Known::from).collect() });
         }
     }

@@ -76,9 +76,13 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         }
         // Nobody was used before the login, where that is not told.
         let mut times = [session.login, session.access].into_iter().flatten();
-        let last_look = self.notes.last_look.as_ref().map(|look| look.at).or_else(|| self.last_look_of_before());
+        let (last_look, was_told) = match &self.notes.last_look {
+            Some(look) => (Some(look.at), look.sessions.iter().any(|known| known.may_be(session))),
+            None => (self.last_look_of_before(), false),
+        };
+        let was_there = was_there || was_told || self.notes.witness.knows(session);
         let is_older = last_look.is_some_and(|last_look| times.any(|time| time.plus(READINGS) < last_look));
-        is_older && !was_there && !self.notes.witness.knows(session)
+        is_older && !was_there
     }
 
     /// When the run before may have looked last: where it was killed, until it would have written down again who was on.
@@ -111,7 +115,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// time has come it does not show any more.
     pub(super) fn remember_who_is_on(&mut self, now: Timestamp, is_sound: bool, sessions: &[Session]) {
         let is_old = self.memory.looked_at.is_none_or(|then| then.distance(now) >= REMEMBER_EVERY);
-        let is_due = is_sound && (is_old || self.notes.witness.looked_at().is_none());
+        let is_due = is_old || self.notes.last_look.is_none();
         let is_to_come = |session: &Session| session.login.is_some_and(|login| login > now.plus(READINGS));
         let known = &self.memory.known;
         let is_news = |session: &Session| is_to_come(session) && !known.iter().any(|known| known.may_be(session));
@@ -134,13 +138,18 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     pub(super) fn remember_last_look(&mut self) {
         let Some(Look { at, sessions }) = self.notes.last_look.take() else { return };
         let before = std::mem::take(&mut self.memory.known);
-        // A table may leave out for once when somebody logged in, or somebody.
+        // A table may leave out for once when somebody logged in, or somebody; and who was seen in a part may be to come.
         let login = |now: &Known| before.iter().find(|then| then.session == now.session).and_then(|then| then.login);
         let mut known: Vec<Known> =
             sessions.into_iter().map(|now| Known { login: now.login.or_else(|| login(&now)), ..now }).collect();
+        let may_be_on = |then: &Known| {
+            let is_to_come = then.login.is_some_and(|login| login > at.plus(READINGS));
+            is_to_come || self.notes.witness.watched().any(|watched| *watched == then.session)
+        };
         let left_out = before.into_iter().filter(|then| known.iter().all(|now| now.session != then.session));
-        let left_out: Vec<Known> = left_out.map(|then| Known { access: None, ..then }).collect();
+        let left_out: Vec<Known> = left_out.filter(may_be_on).map(|then| Known { access: None, ..then }).collect();
         known.extend(left_out);
+        known.truncate(SUSPECTS_MAX);
         (self.memory.looked_at, self.memory.known, self.memory.is_last_look) = (Some(at), known, true);
     }
 }
@@ -148,7 +157,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 /// A look at the whole table, as it was told.
 #[derive(Clone, Debug)]
 pub(super) struct Look {
-    /// What the iLO's clock showed, sound or not; reckoned where it told none.
+    /// What the iLO's clock showed, sound or not.
     pub(super) at: Timestamp,
     /// Who was on.
     pub(super) sessions: Vec<Known>,

@@ -395,6 +395,31 @@ fn an_ilo_that_leaves_just_before_a_stop_keeps_nothing_of_ours() {
     });
 }
 
+/// One that moves, and back again before its turn came, has our session where it is: it is kept.
+#[test]
+fn an_ilo_that_moves_and_back_before_a_stop_keeps_our_session() {
+    story(|| async {
+        let mut world = World::of(&["r1", "r2", "r3"]);
+        world.settings.poll.visits_at_once = 1;
+        world.settings.on_stop = OnStop::Keep;
+        world.settings.targets.retain(|name, _| name.as_str() < "r3");
+        let running = world.start();
+        world.pass(150).await;
+        let on = Matcher::new(http::Method::DELETE, SESSIONS);
+        world.sky.ilo("r1").inject(Fault { on, what: FaultKind::Hang });
+        let mut moved = world.settings.clone();
+        moved.targets.retain(|name, _| name.as_str() == "r2");
+        let moved = all_changed(&moved, |target| target.authority = Authority { host: String::from("r3"), port: 443 });
+        let mut back = world.settings.clone();
+        back.targets.retain(|name, _| name.as_str() == "r2");
+        for settings in [moved, back] {
+            running.commands.send(Command::Replace(settings.into())).await.unwrap();
+        }
+        world.stop(running).await;
+        assert_eq!(world.ours("r2"), 1, "{}", world.story());
+    });
+}
+
 /// The same of one that moved before.
 #[test]
 fn an_ilo_that_moves_and_leaves_at_once_keeps_nothing_of_ours() {

@@ -139,7 +139,9 @@ impl Oracle {
         let Some(planned) = picture.sessions.iter().find(|session| session.id == *id) else {
             return broken("I14", "it was not among those who were told");
         };
-        if let Some(what) = change(planned, &look.session) {
+        // A use that a clock which was set back shows as the one before is no change that anybody could see.
+        let planned = planned.clone();
+        if let Some(what) = change(&planned, &look.session) {
             return Err(("I4", format!("its {what} changed between the first and the second look")));
         }
         match book.asked {
@@ -163,7 +165,7 @@ impl Oracle {
         self.books[number].ended_by.push(said.rule);
         self.within_caps(now, number, &picture)?;
         let is_blind = !self.shows_the_future(number, site, &picture);
-        self.lets_go((now, number), site, &picture, (&look.session, is_blind, lacks))
+        self.lets_go((now, number), site, &picture, (&planned, is_blind, lacks))
     }
 
     /// Whether somebody shows a time that is still to come, where nobody has seen the clock go back: then no time

@@ -61,6 +61,10 @@ impl Oracle {
 
     /// A clean stop begins: nothing of others is deleted from now on.
     pub(crate) fn stops(&mut self, now: Moment) {
+        // Who stops already has no more time for being told twice.
+        if self.now_in_force().stops {
+            return;
+        }
         let config = Arc::clone(&self.now_in_force().config);
         self.unsettled = now;
         self.history.push(InForce { since: now, config, observes: true, stops: true });
