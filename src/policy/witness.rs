@@ -168,9 +168,9 @@ impl Witness {
         self.watched.get(id).is_some_and(|watched| watched.access.is_some())
     }
 
-    /// Who was on lately, and may be on now though the last table left it out.
-    pub fn watched(&self) -> impl Iterator<Item = &SessionId> {
-        self.watched.keys()
+    /// Who was on lately, and may be on now though the last table left it out; and its login, where that was told.
+    pub fn watched(&self) -> impl Iterator<Item = (&SessionId, Option<Timestamp>)> {
+        self.watched.iter().map(|(id, watched)| (id, watched.login))
     }
 
     /// The longest time between two moves of a session's access time that we saw.

@@ -69,14 +69,9 @@ pub struct Known {
 }
 
 impl Known {
-    /// Whether it is this one, as far as the iLO tells. Where its login was not told, its last use does: whoever logged in
-    /// before that is the same.
+    /// Whether it is this one, as far as the iLO tells.
     pub fn may_be(&self, session: &Session) -> bool {
-        let is_same = |login: Timestamp| match (self.login, self.access) {
-            (Some(known), _) => login == known,
-            (None, access) => access.is_some_and(|access| login <= access),
-        };
-        self.session == session.id && session.login.is_none_or(is_same)
+        self.session == session.id && (session.login.is_none() || self.login == session.login)
     }
 }
 

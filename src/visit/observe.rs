@@ -106,8 +106,9 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             self.remember(now, &seen.sessions);
         }
         self.learn_table(&seen);
-        // A kill in the middle of this visit must not take that from the next start.
-        if self.memory.looked_at != self.saved.looked_at {
+        // A kill in the middle of this visit must not take that from the next start; nor, after a jump, what is left of a
+        // lost login.
+        if self.memory.looked_at != self.saved.looked_at && self.to_come.is_empty() {
             self.save().await;
         }
         self.end_strays(&held, &seen).await?;
@@ -127,7 +128,9 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             witness.clock_jumped(now, date);
         }
         if let Some(at) = date {
-            self.notes.last_look = Some(Look { at, sessions: seen.sessions.iter().map(Known::from).collect() });
+            let before = self.notes.last_look.take().map(|look| look.at);
+            let sessions = seen.sessions.iter().map(Known::from).collect();
+            self.notes.last_look = Some(Look { at, before, sessions });
         }
     }
 
@@ -257,7 +260,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         } else {
             self.suspect_strangers(sessions, date);
         }
-        self.memory.is_last_look = false;
+        self.memory.is_last_look &= date.is_none();
         if let Some(now) = judgement.clock.now().or(date) {
             self.remember_who_is_on(now, judgement.clock.now().is_some(), sessions);
         }

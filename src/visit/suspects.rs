@@ -33,7 +33,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// The clock jumped: everybody's times are of the one before, also where the table leaves somebody out just now.
     pub(super) fn suspect_all(&mut self, sessions: &[Session]) {
         let before = std::mem::take(&mut self.memory.suspects);
-        let lately: Vec<SessionId> = self.notes.witness.watched().cloned().collect();
+        let lately: Vec<SessionId> = self.notes.witness.watched().map(|(id, _)| id.clone()).collect();
         self.suspect(sessions.iter().map(|session| &session.id).chain(&before).chain(&lately));
     }
 
@@ -77,7 +77,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         // Nobody was used before the login, where that is not told.
         let mut times = [session.login, session.access].into_iter().flatten();
         let (last_look, was_told) = match &self.notes.last_look {
-            Some(look) => (Some(look.at), look.sessions.iter().any(|known| known.may_be(session))),
+            Some(look) => (Some(look.at), look.tells(session)),
             None => (self.last_look_of_before(), false),
         };
         let was_there = was_there || was_told || self.notes.witness.knows(session);
@@ -130,27 +130,36 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     }
 
     pub(super) fn remember(&mut self, now: Timestamp, sessions: &[Session]) {
-        (self.memory.looked_at, self.memory.is_last_look) = (Some(now), false);
-        self.memory.known = sessions.iter().map(Known::from).collect();
+        self.remember_look(now, sessions.iter().map(Known::from).collect());
+        self.memory.is_last_look = false;
     }
 
     /// The run ends: the next one knows whom this one saw, and that nobody looked since.
     pub(super) fn remember_last_look(&mut self) {
-        let Some(Look { at, sessions }) = self.notes.last_look.take() else { return };
+        if let Some(Look { at, sessions, .. }) = self.notes.last_look.take() {
+            self.remember_look(at, sessions);
+            self.memory.is_last_look = true;
+        }
+    }
+
+    /// A table may leave out for once when somebody logged in, or somebody; and a part of one may have told somebody who is
+    /// to come.
+    fn remember_look(&mut self, at: Timestamp, mut known: Vec<Known>) {
         let before = std::mem::take(&mut self.memory.known);
-        // A table may leave out for once when somebody logged in, or somebody; and who was seen in a part may be to come.
-        let login = |now: &Known| before.iter().find(|then| then.session == now.session).and_then(|then| then.login);
-        let mut known: Vec<Known> =
-            sessions.into_iter().map(|now| Known { login: now.login.or_else(|| login(&now)), ..now }).collect();
-        let may_be_on = |then: &Known| {
-            let is_to_come = then.login.is_some_and(|login| login > at.plus(READINGS));
-            is_to_come || self.notes.witness.watched().any(|watched| *watched == then.session)
-        };
-        let left_out = before.into_iter().filter(|then| known.iter().all(|now| now.session != then.session));
-        let left_out: Vec<Known> = left_out.filter(may_be_on).map(|then| Known { access: None, ..then }).collect();
-        known.extend(left_out);
+        let login = |id: &SessionId| before.iter().find(|then| then.session == *id).and_then(|then| then.login);
+        for now in &mut known {
+            now.login = now.login.or_else(|| login(&now.session));
+        }
+        let is_to_come = |login: Option<Timestamp>| login.is_some_and(|login| login > at.plus(READINGS));
+        let to_come = before.iter().filter(|then| is_to_come(then.login)).map(|then| (&then.session, then.login));
+        let watched = self.notes.witness.watched().filter(|(_, login)| !is_to_come(*login));
+        for (id, told) in to_come.chain(watched) {
+            if known.iter().all(|now| now.session != *id) {
+                known.push(Known { session: id.clone(), login: told.or_else(|| login(id)), access: None });
+            }
+        }
         known.truncate(SUSPECTS_MAX);
-        (self.memory.looked_at, self.memory.known, self.memory.is_last_look) = (Some(at), known, true);
+        (self.memory.looked_at, self.memory.known) = (Some(at), known);
     }
 }
 
@@ -159,6 +168,20 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 pub(super) struct Look {
     /// What the iLO's clock showed, sound or not.
     pub(super) at: Timestamp,
+    /// The same at the look before, in this run.
+    pub(super) before: Option<Timestamp>,
     /// Who was on.
     pub(super) sessions: Vec<Known>,
+}
+
+impl Look {
+    /// Whether it told this session. Where it did not tell when that logged in, it is one that came after the look before.
+    fn tells(&self, session: &Session) -> bool {
+        let came = |login: Timestamp| self.before.is_some_and(|before| before < login.plus(READINGS));
+        let is_it = |known: &Known| {
+            known.may_be(session)
+                || known.session == session.id && known.login.is_none() && session.login.is_some_and(came)
+        };
+        self.sessions.iter().any(is_it)
+    }
 }

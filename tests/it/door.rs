@@ -786,6 +786,41 @@ fn a_login_that_is_lost_before_a_clock_is_set_back_leaves_no_stray_and_explains_
     }
 }
 
+/// The same, where the clock is set back while our next session is open, and we are killed before the lost one could be
+/// ended: the next start finds both as they were.
+#[test]
+fn a_kill_in_the_look_that_sees_a_clock_set_back_leaves_no_stray() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        world.settings.poll.every = Duration::from_secs(15);
+        world.sky.ilo("r1").inject(lose_login());
+        let is_cut = Arc::new(AtomicBool::new(true));
+        let cuts = Arc::clone(&is_cut);
+        world.after(move |request, answer| {
+            if cuts.load(Ordering::Relaxed) && request.method() == http::Method::GET && request.uri().path() == SESSIONS
+            {
+                tell(answer, |members| members.push(serde_json::json!({ "@odata.id": "/redfish/v1/Systems/1/" })));
+            }
+            Duration::ZERO
+        });
+        let running = world.start();
+        world.pass(60).await;
+        assert_eq!((world.ours("r1"), world.logins("r1")), (2, 2), "{}", world.story());
+        is_cut.store(false, Ordering::Relaxed);
+        world.sky.ilo("r1").set_clock_offset(-3600);
+        let on = Matcher::new(http::Method::GET, "/redfish/v1/UpdateService/");
+        world.sky.ilo("r1").inject(Fault { on: on.clone(), what: FaultKind::Hang });
+        while !world.log("r1").iter().any(|logged| logged.path.ends_with("UpdateService/")) {
+            world.pass_ms(10).await;
+        }
+        world.kill(running).await;
+        let running = world.start();
+        world.pass(100).await;
+        assert_eq!((world.ours("r1"), world.logins("r1")), (1, 2), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
 #[test]
 fn a_stray_whose_end_is_only_claimed_is_ended_later() {
     story(|| async {

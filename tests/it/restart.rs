@@ -9,7 +9,7 @@ use ilo_sim::{SessionId, SessionSpec};
 use serde_json::Value;
 
 use crate::harness::{OURS, SCRIPT, World, rule, story};
-use crate::stale::{count_one_more, idle_rule, never_used_rule};
+use crate::stale::{count_one_more, hide, idle_rule, never_used_rule};
 
 /// Changes the answers to those polls from now on, counted from one.
 fn spoil(world: &World, polls: impl Fn(usize) -> bool + Send + 'static, how: fn(&mut Response<Bytes>)) {
@@ -196,7 +196,9 @@ fn whoever_is_told_badly_goes_as_others_do() {
             without_our_use(answer);
             without_logins(answer);
         }];
-    for (stops, comes_s, how) in hows.into_iter().flat_map(|how| [(true, 0, how), (true, 30, how), (false, 30, how)]) {
+    // Who came since the look before, and is told without its login just before a stop, is a stranger to the next start.
+    let cases = hows[..3].iter().map(|how| (true, 30, *how));
+    for (stops, comes_s, how) in cases.chain(hows.into_iter().flat_map(|how| [(true, 0, how), (false, 30, how)])) {
         story(|| async move {
             let world = never_used_rule();
             let early = (comes_s == 0).then(|| world.leaked("r1", "svc-backup", 0));
@@ -214,6 +216,59 @@ fn whoever_is_told_badly_goes_as_others_do() {
             world.stop(running).await;
         });
     }
+}
+
+/// Nor whom the last table before a stop left out, or who logs in before the first one with a date after it.
+#[test]
+fn whoever_is_left_out_around_a_stop_goes_as_others_do() {
+    for is_before in [true, false] {
+        story(|| async move {
+            let world = never_used_rule();
+            let mut running = world.start();
+            world.pass(100).await;
+            let leaked = is_before.then(|| world.leaked("r1", "svc-backup", 0));
+            world.pass(60).await;
+            if let Some(leaked) = &leaked {
+                hide(&world, leaked, 1);
+                world.pass(60).await;
+            }
+            world.stop(running).await;
+            if !is_before {
+                spoil(&world, |number| number == 1, without_a_date);
+            }
+            running = world.start();
+            world.pass(65).await;
+            let leaked = leaked.unwrap_or_else(|| world.leaked("r1", "svc-backup", 0));
+            world.pass(1000).await;
+            assert!(!world.lives("r1", &leaked), "{is_before}: {}", world.story());
+            world.stop(running).await;
+        });
+    }
+}
+
+/// A look that tells nobody's times, and is due to be written down, takes nothing from what is known.
+#[test]
+fn whoever_is_told_without_times_before_a_kill_is_known_at_the_next_start() {
+    story(|| async {
+        let mut world = never_used_rule();
+        let leaked = world.leaked("r1", "svc-backup", 0);
+        let running = world.start();
+        spoil(
+            &world,
+            |number| number == 11,
+            |answer| {
+                without_our_use(answer);
+                without_logins(answer);
+            },
+        );
+        world.pass(610).await;
+        assert!(world.lives("r1", &leaked), "{}", world.story());
+        world.kill(running).await;
+        let running = world.start();
+        world.pass(700).await;
+        assert!(!world.lives("r1", &leaked), "{}", world.story());
+        world.stop(running).await;
+    });
 }
 
 /// What a stop wrote down is true only until somebody looks again.

@@ -621,7 +621,7 @@ fn whoever_was_told_without_times_while_a_clock_was_wrong_is_not_idle_for_hours(
 }
 
 /// Leaves a session out of the `number`-th poll from now on, as if it were not there.
-fn hide(world: &World, session: &SessionId, number: usize) {
+pub(crate) fn hide(world: &World, session: &SessionId, number: usize) {
     let (mut polls, hidden) = (0, session.to_string());
     world.after(move |request, answer| {
         let is_poll = request.method() == http::Method::GET && request.uri().path().ends_with("/Sessions/");

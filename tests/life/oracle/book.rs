@@ -111,7 +111,9 @@ pub(super) struct Book {
     /// Whoever looks as if it had logged in by another clock: a whole table left it out once and tells it again, or it
     /// came between the last look that was written down and the next that would have been, and a start came between.
     pub(super) strangers: BTreeSet<SessionId>,
-    /// At a start: what the clock showed at the last look that was written down, and who was on then.
+    /// The last stop wrote down whom it saw last.
+    pub(super) was_left_in_order: bool,
+    /// At a start after anything else: what the clock showed at the last look that was written down, and who was on then.
     pub(super) looked_before: Option<(i64, BTreeSet<String>)>,
     /// Who was told without some of its fields at last.
     untold: BTreeSet<SessionId>,

@@ -14,6 +14,9 @@ use crate::world::Site;
 /// A full table of which a fifth may go takes a visit for every one or two.
 const VISITS_OF_A_FIFTH: u64 = 12;
 
+/// How long nobody is ended where our account may not.
+const NO_END_S: u64 = 3700;
+
 /// For how long it has been calm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Calm {
@@ -108,7 +111,7 @@ impl Oracle {
             // A place that became free is asked for within half a minute.
             || within(book.refused_full, 60)
             || if calm == Calm::Short { logins >= 2 || lost >= 2 } else { lost >= 3 }
-            || within(book.forbidden, 3700 + a_full_table_s(&self.now_in_force().config, site))
+            || within(book.forbidden, NO_END_S + if calm == Calm::Short { self.a_full_table_s(site) } else { 0 })
             || self.passwords.may_wait(now, group, self.name_of(number), every * 2 + Duration::from_secs(60))
     }
 
@@ -121,6 +124,14 @@ impl Oracle {
     pub(super) fn truly_lost(&self, number: usize) -> usize {
         let book = &self.books[number];
         book.lost_logins.len() + book.ours.values().filter(|ours| ours.is_excused).count()
+    }
+
+    /// How long it takes to end everybody in a full table, where nobody was ended for long: a visit ends so many.
+    fn a_full_table_s(&self, site: &Site) -> u64 {
+        let config = &self.now_in_force().config;
+        let by_cap = site.script.limit.div_ceil(config.per_visit.max(1)) as u64;
+        let visits = if config.share_percent < 50 { by_cap.max(VISITS_OF_A_FIFTH) } else { by_cap };
+        (visits + 2) * config.every_s
     }
 
     /// A session that a rule covers beyond doubt, and that is still there.
@@ -144,7 +155,9 @@ impl Oracle {
         let visits = if config.share_percent < 50 { VISITS_OF_A_FIFTH } else { 2 };
         let margin = Duration::from_secs(visits * config.every_s + 300);
         // While it refused our logins nobody could be ended.
-        let was_shut = self.books[number].refused_full.is_some_and(|at| now.since(at) < margin);
+        let since = |at: Option<Moment>| at.map_or(Duration::MAX, |at| now.since(at));
+        let was_shut = since(self.books[number].refused_full) < margin
+            || since(self.books[number].forbidden) < Duration::from_secs(NO_END_S + self.a_full_table_s(site));
         if site.script.date_ahead_s != 0 || !may_end || !can_end || is_slow || was_shut {
             return None;
         }
@@ -187,13 +200,6 @@ impl Oracle {
             })
         })
     }
-}
-
-/// How long it takes to end everybody in a full table, where nobody was ended for long: a visit ends so many.
-fn a_full_table_s(config: &ConfigScript, site: &Site) -> u64 {
-    let by_cap = site.script.limit.div_ceil(config.per_visit.max(1)) as u64;
-    let visits = if config.share_percent < 50 { by_cap.max(VISITS_OF_A_FIFTH) } else { by_cap };
-    (visits + 2) * config.every_s
 }
 
 /// Those whose times are of another clock, or of one that can't be told. Whoever logged in after it was seen that the clock

@@ -139,7 +139,6 @@ impl Oracle {
         let Some(planned) = picture.sessions.iter().find(|session| session.id == *id) else {
             return broken("I14", "it was not among those who were told");
         };
-        // A use that a clock which was set back shows as the one before is no change that anybody could see.
         let planned = planned.clone();
         if let Some(what) = change(&planned, &look.session) {
             return Err(("I4", format!("its {what} changed between the first and the second look")));
@@ -165,7 +164,9 @@ impl Oracle {
         self.books[number].ended_by.push(said.rule);
         self.within_caps(now, number, &picture)?;
         let is_blind = !self.shows_the_future(number, site, &picture);
-        self.lets_go((now, number), site, &picture, (&planned, is_blind, lacks))
+        // A use that a clock which was set back shows as the one before is no change that anybody could see.
+        let judged = if self.books[number].is_moved() { &planned } else { &look.session };
+        self.lets_go((now, number), site, &picture, (judged, is_blind, lacks))
     }
 
     /// Whether somebody shows a time that is still to come, where nobody has seen the clock go back: then no time
@@ -206,7 +207,7 @@ impl Oracle {
             refused_full: self.books[number].refused_full.is_some(),
             are_times_doubted: self.books[number].is_moved()
                 || site.script.date_ahead_s != 0
-                || self.records.suspects(&host(number), &session.id),
+                || self.books[number].strangers.contains(&session.id),
             are_pauses_known: self.books[number].are_pauses_known() && site.script.date_ahead_s == 0,
             lacks,
             unknowable: if is_blind { &self.books[number].unknowable } else { &nobody },

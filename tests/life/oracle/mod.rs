@@ -143,7 +143,8 @@ impl Oracle {
             let held = self.records.held_at(&crate::script::host(number));
             let is_lost = |id: &SessionId| !held.iter().any(|held| held == id.as_str());
             book.ours.iter_mut().for_each(|(id, ours)| ours.is_excused |= is_lost(id));
-            book.looked_before = self.records.last_look(&crate::script::host(number));
+            let is_in_order = std::mem::take(&mut book.was_left_in_order);
+            book.looked_before = self.records.last_look(&crate::script::host(number)).filter(|_| !is_in_order);
         }
         for number in 0..self.books.len() {
             let open = self.records.intents_at(&crate::script::host(number)).len();
@@ -162,14 +163,16 @@ impl Oracle {
     /// A clean stop is over, and had time for everything: none of ours is left that nobody tried to end.
     pub(crate) fn has_stopped(&mut self, now: Moment, sites: &[Site]) {
         let current = self.now_in_force();
-        if current.config.keeps_on_stop || now.since(current.since) >= STOP_AT_LEAST || self.is_mixed_up() {
+        if now.since(current.since) >= STOP_AT_LEAST || self.is_mixed_up() {
             return;
         }
+        let keeps = current.config.keeps_on_stop;
         let members = Arc::clone(&current.config);
         for (number, site) in sites.iter().enumerate().filter(|(number, _)| members.members[*number].is_some()) {
             let is_left = |(ours, _): &(&Ours, &Session)| !ours.is_excused;
+            self.leaves_in_order(number);
             let left = self.ours_alive(now, number, site).find(is_left).map(|(_, session)| session.id.clone());
-            if let Some(id) = left {
+            if let Some(id) = left.filter(|_| !keeps) {
                 self.breaks("rule 2", format!("{id} of ours is left on ilo-{number:02} after a clean stop"));
             }
         }

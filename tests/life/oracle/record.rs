@@ -125,11 +125,10 @@ impl Records {
         })
     }
 
-    /// What its clock showed when the state was last told who was on there, and who was, if it may have been looked at
-    /// since.
+    /// What its clock showed when the state was last told who was on there, and who was.
     pub(super) fn last_look(&self, host: &str) -> Option<(i64, BTreeSet<String>)> {
         let is_there = |memory: &&Memory| memory.place.as_ref().is_some_and(|place| place.host == host);
-        let memory = self.memories.values().find(is_there).filter(|memory| !memory.is_last_look)?;
+        let memory = self.memories.values().find(is_there)?;
         Some((memory.looked_at?.unix_s(), memory.known.iter().map(|known| known.session.to_string()).collect()))
     }
 
@@ -221,6 +220,12 @@ impl Oracle {
                 self.books[number].forgets_who_was_on();
             }
         }
+    }
+
+    /// A stop had the time to write down whom it saw last, and could.
+    pub(super) fn leaves_in_order(&mut self, number: usize) {
+        let is_behind = self.records.behind.contains_key(&host(self.name_of(number)));
+        self.books[number].was_left_in_order = !self.books[number].is_new && !is_behind;
     }
 
     /// The state kept what is remembered of an iLO.
