@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
 use ilo_reaper::settings::OnStop;
-use ilo_sim::{SessionId, SessionSpec};
+use ilo_sim::{Fault, FaultKind, Matcher, SessionId, SessionSpec};
 use serde_json::Value;
 
 use crate::harness::{OURS, SCRIPT, World, rule, story};
@@ -267,6 +267,37 @@ fn whoever_is_told_without_times_before_a_kill_is_known_at_the_next_start() {
         let running = world.start();
         world.pass(700).await;
         assert!(!world.lives("r1", &leaked), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+/// A look that is due to be written down is so at once: a kill in the middle of its visit takes nothing from it.
+#[test]
+fn a_kill_in_the_visit_that_writes_a_look_down_does_not_make_a_wrong_clock_right() {
+    story(|| async {
+        let mut world = idle_rule(600);
+        world.settings.poll.every = Duration::from_secs(800);
+        let on = Matcher::new(Method::GET, "/redfish/v1/UpdateService/");
+        world.sky.ilo("r1").inject(Fault { on, what: FaultKind::Hang });
+        let asks = |path: &str| world.log("r1").iter().any(|logged| logged.path.ends_with(path));
+        let running = world.start();
+        while !asks("/Sessions/") {
+            world.pass_ms(100).await;
+        }
+        let first_s = world.now().as_secs();
+        world.pass(100).await;
+        let leaked = world.leaked("r1", "svc-backup", 0);
+        while !asks("/UpdateService/") {
+            world.pass_ms(100).await;
+        }
+        assert!(world.now().as_secs() > first_s + 750, "the second look: {}", world.story());
+        world.kill(running).await;
+        world.sky.ilo("r1").end(&leaked);
+        world.pass(1200).await;
+        let live = logs_in_at(&world, first_s + 700);
+        let running = world.start();
+        world.pass(590).await;
+        assert!(world.lives("r1", &live), "{}", world.story());
         world.stop(running).await;
     });
 }
