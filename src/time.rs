@@ -8,6 +8,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// By so much two readings of a clock in whole seconds may be further apart than they were.
+const READINGS: Duration = Duration::from_secs(1);
+
 /// A whole second on some clock, counted from 1970 in UTC. Which clock, its holder knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -65,25 +68,66 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// A reading of the host's own clock, handed in so that a simulated run has a simulated host.
+/// Readings of the host's own clocks, handed in so that a simulated run has a simulated host.
 #[derive(Clone)]
-pub struct HostClock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+pub struct HostClock {
+    now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    up: Arc<dyn Fn() -> Duration + Send + Sync>,
+}
 
 impl HostClock {
-    /// The clock of this host.
+    /// The clocks of this host.
     pub fn real() -> Self {
-        Self::from(host_now)
+        Self::new(host_now, host_up)
     }
 
-    /// What it shows now.
+    /// A host whose clocks show this.
+    pub fn new(
+        now: impl Fn() -> Timestamp + Send + Sync + 'static,
+        up: impl Fn() -> Duration + Send + Sync + 'static,
+    ) -> Self {
+        Self { now: Arc::new(now), up: Arc::new(up) }
+    }
+
+    /// What it shows now. It may be set, forward or back.
     pub fn now(&self) -> Timestamp {
-        (self.0)()
+        (self.now)()
+    }
+
+    /// For how long the host is up, its sleep included. Nobody sets it; but where a virtual machine stands still, so may it.
+    pub fn up(&self) -> Duration {
+        (self.up)()
     }
 }
 
-impl<F: Fn() -> Timestamp + Send + Sync + 'static> From<F> for HostClock {
-    fn from(reading: F) -> Self {
-        Self(Arc::new(reading))
+/// A moment on the host's clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct HostMoment {
+    now: Timestamp,
+    up: Duration,
+}
+
+impl HostMoment {
+    /// This moment.
+    pub fn of(clock: &HostClock) -> Self {
+        Self { now: clock.now(), up: clock.up() }
+    }
+
+    /// What [`HostClock::up`] was.
+    pub fn up(self) -> Duration {
+        self.up
+    }
+
+    /// How long ago it is by [`HostClock::up`].
+    pub fn elapsed(self, clock: &HostClock) -> Duration {
+        clock.up().saturating_sub(self.up)
+    }
+
+    /// How long ago it may be: by whichever clock says more. Where a virtual machine stood still, only its clock is set
+    /// afterwards; a step of that looks the same.
+    pub fn ago_at_most(self, clock: &HostClock) -> Duration {
+        let set_by = clock.now().distance(self.now).saturating_sub(READINGS);
+        self.elapsed(clock).max(set_by)
     }
 }
 
@@ -93,6 +137,12 @@ pub fn host_now() -> Timestamp {
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let unix_s = since_1970.map_or(0, |elapsed| elapsed.as_secs());
     Timestamp(i64::try_from(unix_s).unwrap_or(i64::MAX))
+}
+
+/// For how long this host is up, its sleep included; `Instant` leaves that out.
+fn host_up() -> Duration {
+    let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::try_from(up).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -17,8 +17,9 @@ pub(super) const GAPS: u32 = 3;
 /// still.
 const WATCHED_MAX: usize = 1024;
 
-/// The longest pause that is believed where times are of two clocks.
-const DAY: Duration = Duration::from_secs(24 * 3600);
+/// The longest pause that is believed where times are of two clocks. A host may sleep for a weekend, and an iLO that lost
+/// its time is years behind.
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The sessions of one iLO, as they were seen. Times are monotonic, since any fixed moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,7 +106,7 @@ impl Witness {
             let ours = now.saturating_sub(watched.before);
             let gap = match theirs {
                 Some(theirs) if sound => theirs,
-                Some(theirs) if theirs <= DAY => theirs.max(ours),
+                Some(theirs) if theirs <= WEEK => theirs.max(ours),
                 _ => ours,
             };
             watched.longest_gap = watched.longest_gap.max(Some(gap));

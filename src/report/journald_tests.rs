@@ -169,7 +169,7 @@ fn a_journald_that_hangs_holds_nobody_up_and_every_loss_is_told() {
     let (_folder, path) = place();
     let journald = UnixDatagram::bind(&path).expect("a socket");
     let sink = Journald::new(path).expect("a socket");
-    let journal = Journal::start(Box::new(sink), HostClock::from(noon), 16).expect("a thread");
+    let journal = Journal::start(Box::new(sink), HostClock::new(noon, || Duration::ZERO), 16).expect("a thread");
     let (told, is_told) = channel();
     let teller = thread::spawn(move || {
         for _ in 0..TOLD {

@@ -500,7 +500,7 @@ fn gated(queue_max: usize) -> Gated {
     let page = Arc::new(Mutex::new(String::new()));
     let gate = Gate { came, go, page: Arc::clone(&page) };
     let sink = Lines::new(Box::new(gate), Format::Json);
-    let journal = Journal::start(Box::new(sink), HostClock::from(noon), queue_max).expect("a thread");
+    let journal = Journal::start(Box::new(sink), HostClock::new(noon, || Duration::ZERO), queue_max).expect("a thread");
     Gated { journal, has_come, let_go, page }
 }
 

@@ -10,7 +10,7 @@ use crate::redfish::{Ended, IloError, LoginError, Transport};
 use crate::session::{Extent, Kind, Mine, Session, Uuid};
 use crate::settings::IloName;
 use crate::state::{Held, Intent, Memory, Span, State, Unwritable};
-use crate::time::Timestamp;
+use crate::time::{HostMoment, Timestamp};
 
 /// After this many logins without an outcome, the next one waits.
 const INTENTS_BEFORE_WAIT: usize = 2;
@@ -196,7 +196,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     }
 
     async fn log_in(&mut self) -> Result<Held, VisitError> {
-        let (asked, host_asked) = (Instant::now(), self.world.clock.now());
+        let asked = HostMoment::of(&self.world.clock);
         let root = self.ilo.root().await?;
         // Without its time no stray could ever be proven to be ours.
         let now = root.now.ok_or_else(|| VisitError::Nonsense(String::from("the service root has no date")))?;
@@ -222,10 +222,11 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             let why = format!("its logins wait {} s after wrong passwords", root.login_delay.as_secs());
             return Err(VisitError::Busy(Some(root.login_delay), why));
         }
-        self.intend(now, asked.elapsed() + root.login_delay).await?;
+        let took = asked.elapsed(&self.world.clock);
+        self.intend(now, took + root.login_delay).await?;
         // The host may have slept since, and then the span on disk is over. A step of its clock only looks so.
-        let passed = self.world.clock.now().distance(host_asked);
-        if passed > asked.elapsed() + LATE_LOGIN {
+        let passed = asked.ago_at_most(&self.world.clock);
+        if passed > took + LATE_LOGIN {
             self.memory.intents.pop();
             return Err(VisitError::Busy(None, format!("{} s passed on the way to its login", passed.as_secs())));
         }

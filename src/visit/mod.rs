@@ -76,7 +76,7 @@ pub struct World<T, S> {
     /// Held by each visit from the last question whether a session may go to the end of its DELETE. Who takes it
     /// whole has seen the last DELETE that was allowed before.
     pub passage: Arc<RwLock<()>>,
-    /// Where the monotonic clock of the budget begins.
+    /// Where the monotonic clock of the budget begins, which stands still while the host sleeps.
     pub started: Instant,
 }
 

@@ -3,8 +3,6 @@
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::clock::{self, Judgement, Readings};
 use super::suspects::Look;
 use super::{VisitError, Visitor};
@@ -12,7 +10,7 @@ use crate::policy;
 use crate::redfish::{Collection, IloError, Member, Seen, Transport};
 use crate::session::{Clock, Extent, Observation, Own, Session};
 use crate::state::{Held, Intent, Known, Span, State};
-use crate::time::Timestamp;
+use crate::time::{HostMoment, Timestamp};
 
 /// How soon after a refused login the entries in a table tell its limit. Later, too many may have ended.
 const REFUSAL_TELLS: Duration = Duration::from_secs(120);
@@ -23,7 +21,7 @@ const TELLS_TIME: Duration = Duration::from_secs(1);
 /// The host's clock when an answer came.
 pub(super) struct Answered {
     host_now: Timestamp,
-    /// What the host's clock showed when the loop began, reckoned back.
+    /// What the host's clock showed when it started, reckoned back.
     host_zero_s: i64,
     /// How long the answer was asked for.
     took: Duration,
@@ -51,11 +49,11 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// on the way.
     pub(super) async fn observe(&mut self) -> Result<Observation, VisitError> {
         let mut held = self.door().await?;
-        let asked = Instant::now();
-        self.asked = self.world.started.elapsed();
+        let asked = HostMoment::of(&self.world.clock);
+        self.asked = asked.up();
         let seen = self.collection(&held).await.map_err(|error| self.failed(error))?;
         self.world.claims().sees(&self.target.name, self.world.started.elapsed());
-        let (answered, came) = (self.answered(asked), Instant::now());
+        let (answered, came) = (self.answered(asked), HostMoment::of(&self.world.clock));
         let Seen { now, collection: Collection { members, mut extent } } = seen;
         let sessions = match self.whole(&held, members, &mut extent).await {
             Ok(sessions) => sessions,
@@ -80,7 +78,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             judgement.clock = Clock::Contradictory(String::from("the clock jumped since it was last seen who is on"));
         }
         // Where members are asked for one by one, the last of them is told later.
-        let until = now.map(|now| now.plus(came.elapsed()));
+        let until = now.map(|now| now.plus(came.elapsed(&self.world.clock)));
         if is_whole {
             self.learn(&judgement, &answered, until, &sessions);
         } else if judgement.jumped {
@@ -117,7 +115,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 
     /// The witness sees what was told, by an answer that has this date.
     fn watch(&mut self, seen: &Observation, date: Option<Timestamp>, answered: &Answered) {
-        let (witness, now) = (&mut self.notes.witness, self.world.started.elapsed());
+        let (witness, now) = (&mut self.notes.witness, self.world.clock.up());
         witness.watch(seen, now);
         if let Some(date) = date {
             let took_s = i64::try_from(answered.took.as_secs()).unwrap_or(i64::MAX);
@@ -142,11 +140,14 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             self.learn_offset(&judgement, answered);
         }
         self.learn_jump(&judgement, answered);
+        self.notes.host_zero_s.get_or_insert(answered.host_zero_s);
     }
 
     /// An answer came just now.
-    pub(super) fn answered(&self, asked: Instant) -> Answered {
-        Answered { host_now: self.world.clock.now(), host_zero_s: self.host_zero_now_s(), took: asked.elapsed() }
+    pub(super) fn answered(&self, asked: HostMoment) -> Answered {
+        let (host_now, up_s) = (self.world.clock.now(), self.world.clock.up().as_secs());
+        let host_zero_s = host_now.unix_s().saturating_sub(i64::try_from(up_s).unwrap_or(i64::MAX));
+        Answered { host_now, host_zero_s, took: asked.elapsed(&self.world.clock) }
     }
 
     /// The collection, expanded where the iLO can do that. An iLO 4 ignores the wish silently, others
@@ -220,7 +221,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// How long it is ago that the clock was told: by our monotonic clock, and since the last run by the host's.
     fn last_look_ago(&self, answered: &Answered) -> Duration {
         if let Some(last_look) = self.notes.witness.last_look() {
-            return self.world.started.elapsed().saturating_sub(last_look);
+            return self.world.clock.up().saturating_sub(last_look);
         }
         let then_s = |offset_s: i64| Some(self.memory.looked_at?.unix_s().saturating_sub(offset_s));
         let then = self.memory.clock_offset_s.and_then(then_s).map(Timestamp::from_unix_s);
@@ -239,11 +240,6 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         if refused_at.is_some_and(|at| at.distance(self.world.clock.now()) <= REFUSAL_TELLS) {
             self.memory.limit_seen = Some(self.memory.most_used);
         }
-    }
-
-    fn host_zero_now_s(&self) -> i64 {
-        let since_s = i64::try_from(self.world.started.elapsed().as_secs()).unwrap_or(i64::MAX);
-        self.world.clock.now().unix_s().saturating_sub(since_s)
     }
 
     /// Keeps the clock's offset, and after a jump the names of those whose times are of the clock before.
@@ -278,7 +274,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         };
         if self.jumped || known.is_none_or(is_news) {
             (self.memory.clock_offset_s, self.memory.offset_took_s) = (judgement.offset_s, took_s);
-            self.notes.host_zero_s = None;
+            self.notes.host_zero_s = Some(answered.host_zero_s);
         }
     }
 

@@ -3,8 +3,6 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::{Armed, Fate, MayEnd, Stay, Visit, VisitError, Visitor};
 use crate::event::Gone;
 use crate::policy::{Budget, Cap, Doomed, HeldBack, Plan};
@@ -12,7 +10,7 @@ use crate::redfish::{Ended, Flashing, Transport};
 use crate::session::{Observation, Session};
 use crate::settings::{Caps, IloName, Mode};
 use crate::state::{Held, Record, RecordId, Settled, State};
-use crate::time::{HostClock, Timestamp};
+use crate::time::HostMoment;
 
 /// From asking for the look to the DELETE. What is older proves nothing: its owner may have come back, also
 /// while the answer was on its way.
@@ -27,29 +25,6 @@ const FLASHING_TELLS: Duration = Duration::from_secs(10);
 
 /// The same when a DELETE is sent: a slow disk, a slow look, or a host that slept may come in between.
 const FLASHING_TELLS_AT_MOST: Duration = Duration::from_secs(20);
-
-/// By so much two readings of a clock in whole seconds may be further apart than they were.
-const READINGS: Duration = Duration::from_secs(1);
-
-/// When something was asked for: by a clock that stands still while the host sleeps, and by one that does not.
-#[derive(Clone, Copy)]
-struct Looked {
-    at: Instant,
-    host_now: Timestamp,
-}
-
-impl Looked {
-    fn now(clock: &HostClock) -> Self {
-        Self { at: Instant::now(), host_now: clock.now() }
-    }
-
-    /// How long ago that is, by whichever clock says more: the host may have slept since, and a step of its clock looks
-    /// the same.
-    fn ago(self, clock: &HostClock) -> Duration {
-        let slept = clock.now().distance(self.host_now).saturating_sub(READINGS);
-        self.at.elapsed().max(slept)
-    }
-}
 
 /// How one session of the plan ended, for the rest of the plan.
 enum Next {
@@ -91,7 +66,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 
     async fn end_all(&mut self, armed: &Armed, held: &Held, visit: &mut Visit) {
         let doomed = visit.plan.doomed().to_vec();
-        let mut asked: Option<Looked> = None;
+        let mut asked: Option<HostMoment> = None;
         for (number, one) in doomed.iter().enumerate() {
             // Where a minute has had its share, nobody is asked, and nothing is written down as if it were to go.
             if let Err(cap) = self.may_spend(Budget::allows) {
@@ -99,12 +74,12 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
                 return;
             }
             // Deletions may be slow, and firmware may come in between.
-            if asked.is_none_or(|asked| asked.ago(&self.world.clock) > FLASHING_TELLS) {
-                let asks = Looked::now(&self.world.clock);
+            if asked.is_none_or(|asked| asked.ago_at_most(&self.world.clock) > FLASHING_TELLS) {
+                let asks = HostMoment::of(&self.world.clock);
                 asked = Some(asks);
                 let stay = match self.ilo.flashing(&held.token).await {
                     // The answer may be from before the host slept.
-                    Ok(Flashing::No) => (asks.ago(&self.world.clock) > FLASHING_TELLS).then_some(Stay::TooLate),
+                    Ok(Flashing::No) => (asks.ago_at_most(&self.world.clock) > FLASHING_TELLS).then_some(Stay::TooLate),
                     Ok(Flashing::Perhaps(state)) => Some(Stay::Flashing(state)),
                     Err(error) => {
                         visit.cut_short = Some(self.failed(error.into()));
@@ -141,7 +116,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         held: &Held,
         doomed: &Doomed,
         seen: &Observation,
-        asked: Option<Looked>,
+        asked: Option<HostMoment>,
     ) -> Next {
         let record = match self.world.state.record(&self.record_of(doomed.case())).await {
             Ok(record) => {
@@ -154,7 +129,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             }
         };
         let planned = &doomed.case().session;
-        let looked = Looked::now(&self.world.clock);
+        let looked = HostMoment::of(&self.world.clock);
         let look = self.ilo.swift(SWIFT_CONNECT).session(&held.token, &planned.id).await;
         let next = match look {
             Ok(None) => Next::GoOn(Fate::Spared(Stay::Gone)),
@@ -164,7 +139,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
                 let _passing = world.passage.read().await;
                 match self.objection(planned, &now, seen) {
                     Some(why) => Next::GoOn(Fate::Spared(why)),
-                    None if asked.is_none_or(|asked| asked.ago(&world.clock) > FLASHING_TELLS_AT_MOST) => {
+                    None if asked.is_none_or(|asked| asked.ago_at_most(&world.clock) > FLASHING_TELLS_AT_MOST) => {
                         Next::GoOn(Fate::Spared(Stay::TooLate))
                     }
                     None => self.delete(armed, held, planned, looked).await,
@@ -196,8 +171,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         (!lets_go).then_some(Stay::Policy)
     }
 
-    async fn delete(&mut self, _armed: &Armed, held: &Held, planned: &Session, looked: Looked) -> Next {
-        if looked.ago(&self.world.clock) + SWIFT_CONNECT > LOOK_TO_DELETE {
+    async fn delete(&mut self, _armed: &Armed, held: &Held, planned: &Session, looked: HostMoment) -> Next {
+        if looked.ago_at_most(&self.world.clock) + SWIFT_CONNECT > LOOK_TO_DELETE {
             return Next::GoOn(Fate::Spared(Stay::TooLate));
         }
         // Taken last, so that what is spared costs nothing.

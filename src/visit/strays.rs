@@ -3,8 +3,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::{VisitError, Visitor};
 use crate::redfish::{Ended, Flashing, Transport};
 use crate::session::{Extent, Kind, Observation, Owner, Session, SessionId};
@@ -13,11 +11,11 @@ use crate::state::{Former, Held, Intent, State};
 /// A proof is forgotten when no session could be meant by it for so long: a table may leave one out for a few looks.
 const LINGERS: Duration = Duration::from_secs(600);
 
-/// Proofs that mean no session any more, and since when.
+/// Proofs that mean no session any more, and since when by [`HostClock::up`](crate::time::HostClock::up).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Unseen {
-    former: Vec<(Former, Instant)>,
-    intents: Vec<(Intent, Instant)>,
+    former: Vec<(Former, Duration)>,
+    intents: Vec<(Intent, Duration)>,
 }
 
 /// An own session that nobody holds.
@@ -40,18 +38,18 @@ impl Unseen {
 /// look to the question of another, since nobody knows when in between the iLO read its table.
 fn lapse<P: Clone + PartialEq>(
     proofs: &mut Vec<P>,
-    unseen: &mut Vec<(P, Instant)>,
-    asked: Instant,
+    unseen: &mut Vec<(P, Duration)>,
+    (asked, now): (Duration, Duration),
     means_somebody: impl Fn(&P) -> bool,
 ) {
     unseen.retain(|(proof, _)| proofs.contains(proof));
     for proof in proofs.iter().filter(|proof| !means_somebody(proof)) {
         if !unseen.iter().any(|(before, _)| before == proof) {
-            unseen.push((proof.clone(), Instant::now()));
+            unseen.push((proof.clone(), now));
         }
     }
     let is_over =
-        |proof: &P| unseen.iter().any(|(before, since)| before == proof && asked.duration_since(*since) >= LINGERS);
+        |proof: &P| unseen.iter().any(|(before, since)| before == proof && asked.saturating_sub(*since) >= LINGERS);
     proofs.retain(|proof| !is_over(proof));
 }
 
@@ -189,9 +187,9 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         former.retain(|(former, _)| !is_there(former));
         intents.retain(|(intent, _)| !is_open(intent));
         if seen.extent == Extent::Whole {
-            let asked = self.world.started + self.asked;
-            lapse(&mut self.memory.former, former, asked, is_there);
-            lapse(&mut self.memory.intents, intents, asked, is_open);
+            let times = (self.asked, self.world.clock.up());
+            lapse(&mut self.memory.former, former, times, is_there);
+            lapse(&mut self.memory.intents, intents, times, is_open);
         }
     }
 }

@@ -21,7 +21,7 @@ const SUSPECTS_MAX: usize = 1024;
 impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// A suspect that whole tables leave out for long is gone; one that comes back before is what it was.
     pub(super) fn forget_suspects(&mut self, sessions: &[Session]) {
-        let (now, left_out) = (self.world.started.elapsed(), &mut self.notes.left_out);
+        let (now, left_out) = (self.world.clock.up(), &mut self.notes.left_out);
         left_out.retain(|id, _| sessions.iter().all(|session| session.id != *id));
         self.memory.suspects.retain(|id| {
             let is_told = sessions.iter().any(|session| session.id == *id);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -50,6 +50,7 @@ type AnswerHook = Box<dyn FnMut(&Request<Bytes>, &mut Response<Bytes>) -> Durati
 pub(crate) struct Sky {
     ilos: Arc<BTreeMap<String, Mutex<Ilo>>>,
     zero: Instant,
+    slept_s: Arc<AtomicU64>,
     /// Called before an iLO handles a request of ours.
     before: Arc<Mutex<Option<Hook>>>,
     expand: Arc<Mutex<Expand>>,
@@ -85,7 +86,17 @@ pub(crate) enum Expand {
 
 impl Sky {
     pub(crate) fn now(&self) -> Moment {
-        Moment::from_secs(BEGIN_S) + self.zero.elapsed()
+        Moment::from_secs(BEGIN_S) + self.lasted()
+    }
+
+    /// The host sleeps for so long, while everybody else goes on.
+    pub(crate) fn sleeps(&self, for_s: u64) {
+        self.slept_s.fetch_add(for_s, Ordering::Relaxed);
+    }
+
+    /// How long the story lasts by now, the host's sleep included.
+    fn lasted(&self) -> Duration {
+        self.zero.elapsed() + Duration::from_secs(self.slept_s.load(Ordering::Relaxed))
     }
 
     /// The most exchanges at once since this was asked last.
@@ -222,6 +233,7 @@ impl World {
         let sky = Sky {
             ilos: Arc::new(ilos.collect()),
             zero,
+            slept_s: Arc::default(),
             before: Arc::default(),
             after: Arc::default(),
             expand: Arc::new(Mutex::new(Expand::Does)),
@@ -299,6 +311,11 @@ impl World {
         is_blind
     }
 
+    /// The host sleeps for so long, while everybody else goes on.
+    pub(crate) fn host_sleeps(&self, for_s: u64) {
+        self.sky.sleeps(for_s);
+    }
+
     /// From now on no iLO can be reached, or all can.
     pub(crate) fn network_is_down(&self, is_down: bool) {
         self.sky.is_down.store(is_down, Ordering::Relaxed);
@@ -311,7 +328,7 @@ impl World {
 
     /// Puts any session into the table.
     pub(crate) fn admit(&self, ilo: &str, spec: SessionSpec, ago_s: u64) -> SessionId {
-        let then = Moment::from_secs(BEGIN_S + self.ear.zero.elapsed().as_secs() - ago_s);
+        let then = Moment::from_secs(BEGIN_S + self.sky.lasted().as_secs() - ago_s);
         self.sky.ilo(ilo).admit(then, spec)
     }
 
@@ -345,11 +362,11 @@ impl World {
         let (commands, receiver) = mpsc::channel(16);
         let sky = self.sky.clone();
         let clock = {
-            let (zero, ahead_s) = (self.sky.zero, Arc::clone(&self.host_ahead_s));
-            HostClock::from(move || {
-                let now_s = BEGIN_S + zero.elapsed().as_secs();
-                Timestamp::from_unix_s(i64::try_from(now_s).unwrap() + ahead_s.load(Ordering::Relaxed))
-            })
+            let (true_time, ahead_s) = (sky.clone(), Arc::clone(&self.host_ahead_s));
+            let up = sky.clone();
+            let now_s = move || BEGIN_S + true_time.lasted().as_secs();
+            let shown = move || i64::try_from(now_s()).unwrap() + ahead_s.load(Ordering::Relaxed);
+            HostClock::new(move || Timestamp::from_unix_s(shown()), move || up.lasted())
         };
         let fleet = Fleet::new(Start {
             settings: Arc::new(self.settings.clone()),

@@ -24,6 +24,7 @@ mod reap;
 mod reload;
 mod restart;
 mod round;
+mod sleep;
 mod spare;
 mod stale;
 mod survey;

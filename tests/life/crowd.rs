@@ -3,12 +3,40 @@
 use std::time::Duration;
 
 use ilo_sim::{Moment, SessionId, SessionSpec};
+use serde::{Deserialize, Serialize};
 
 use crate::chance::Chance;
-use crate::script::{ClientScript, Habit};
 use crate::world::Site;
 
-/// One of them.
+/// Somebody who uses an iLO.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ClientScript {
+    pub(crate) seed: u64,
+    pub(crate) owner: String,
+    pub(crate) origin: String,
+    pub(crate) tag: String,
+    pub(crate) user_type: String,
+    pub(crate) habit: Habit,
+}
+
+/// How somebody works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Habit {
+    /// Logs in every so often, asks so many times, and never logs out.
+    Leaks { every_s: u64, times: u32, uses: u32 },
+    /// The same, many at once and then nothing for long.
+    Bursts { every_s: u64, times: u32, burst: u32 },
+    /// One session, used every so often, to the end.
+    Steady { every_s: u64 },
+    /// Logs in, works, logs out, again and again.
+    Tidy { every_s: u64, work_s: u64 },
+    /// One session that is used now and then with growing pauses, and then forgotten.
+    Fades { first_s: u64, times: u32 },
+    /// One session with one request that lasts long: its access time stands still.
+    Streams { for_s: u64 },
+}
+
+/// One of them, as it lives.
 pub(crate) struct Client {
     pub(crate) ilo: usize,
     script: ClientScript,

@@ -1,8 +1,6 @@
 //! What the world does between two requests: somebody comes back at the worst moment.
 
 use std::net::IpAddr;
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::Request;
 use ilo_sim::{Moment, SessionId, SessionSpec};
@@ -62,11 +60,8 @@ pub(crate) fn happen(inner: &mut Inner, now: Moment, number: usize, request: &Re
             site.flash(true);
             inner.orders.push_back((deed, number));
         }
-        Deed::Sleep { for_s } => {
-            let slept = Duration::from_secs(for_s);
-            inner.slept_ms += for_s * 1000;
-            inner.oracle.slept(now + slept, slept);
-        }
+        Deed::Sleep { for_s } => inner.sleeps(now, for_s),
+        Deed::Stand { for_s } => inner.stands(now, for_s),
         Deed::Observe | Deed::Protect | Deed::Mistype | Deed::Stop | Deed::Pause => {
             inner.orders.push_back((deed, number));
         }

@@ -4,11 +4,10 @@
 //! about the ones that are there.
 
 use crate::chance::Chance;
+use crate::crowd::{ClientScript, Habit};
 use crate::plots;
 use crate::policies::{group, protect, rule};
-use crate::script::{
-    Act, ClientScript, ConfigScript, CrashAt, Deed, Expand, Fault, Habit, IloScript, On, Phase, Script, What,
-};
+use crate::script::{Act, ConfigScript, CrashAt, Deed, Expand, Fault, IloScript, On, Phase, Script, What};
 
 const OWNERS: [&str; 6] = ["svc-backup", "svc-inventory", "SVC-Backup", "ansible", "alice", "bob"];
 const ORIGINS: [&str; 5] = ["192.0.2.50", "192.0.2.51", "198.51.100.7", "2001:db8::5", "192.0.2.50"];
@@ -246,7 +245,8 @@ fn moves(seed: u64, ilo: usize, calm_at_s: u64, acts: &mut Vec<Act>) {
     let mut chance = Chance::of(seed, "hands", ilo as u64);
     // A hand on the daemon while it is about to delete.
     if chance.one_in(4) {
-        let deed = chance.of_these(&[Deed::Observe, Deed::Protect, Deed::Stop, Deed::Sleep { for_s: 3600 }]);
+        let (sleep, stand) = (Deed::Sleep { for_s: 3600 }, Deed::Stand { for_s: 3600 });
+        let deed = chance.of_these(&[Deed::Observe, Deed::Protect, Deed::Stop, sleep, stand]);
         let on = chance.of_these(&[On::Member, On::Update]);
         acts.push(Act { at_ms: chance.below(calm_at_s * 1000), what: What::Between { ilo, on, deed, times: 1 } });
     }
@@ -292,6 +292,7 @@ fn host(seed: u64, calm_at_s: u64, config: &ConfigScript, acts: &mut Vec<Act>) {
             7..=11 => What::Reload { config: Box::new(altered(config, &mut chance, mixes(seed))) },
             12 if mixes(seed) => What::Stop { down_s },
             12 => What::HostClock { step_s: chance.of_these(&[-3600, 5, 100, 86_400, -86_400]) },
+            13 if chance.one_in(3) => What::Stand { for_s: chance.of_these(&[2, 30, 3600]) },
             13 => What::Suspend { for_s: chance.of_these(&[30, 3600, 86_400]) },
             14 => What::DiskFull { for_s: chance.of_these(&[10, 600]) },
             _ if chance.one_in(4) => What::StateLost { down_s },

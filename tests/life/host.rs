@@ -60,8 +60,8 @@ impl Host {
             inner.oracle.born(now, self.life, &self.config, self.is_observing());
         }
         let clock = {
-            let world = self.world.clone();
-            HostClock::from(move || Timestamp::from_unix_s(world.host_now_s()))
+            let (world, up) = (self.world.clone(), self.world.clone());
+            HostClock::new(move || Timestamp::from_unix_s(world.host_now_s()), move || up.host_up())
         };
         let (commands, receiver) = mpsc::channel(16);
         let fleet = Fleet::new(Start {

@@ -300,12 +300,8 @@ impl<'a> Driver<'a> {
                 let (now, ahead_s) = (self.world.now(&inner), inner.host_ahead_s);
                 inner.oracle.host_clock(now, ahead_s);
             }
-            What::Suspend { for_s } => {
-                let mut inner = self.world.lock();
-                inner.slept_ms += for_s * 1000;
-                let now = self.world.now(&inner);
-                inner.oracle.slept(now, Duration::from_secs(*for_s));
-            }
+            What::Suspend { for_s } => self.world.at_once(|inner, now| inner.sleeps(now, *for_s)),
+            What::Stand { for_s } => self.world.at_once(|inner, now| inner.stands(now, *for_s)),
             What::DiskFull { for_s } => {
                 self.host.disk.fill(true);
                 self.plan_in(Duration::from_secs(*for_s), Task::DiskWell);

@@ -1,7 +1,8 @@
 //! Misfortunes that belong together: single ones would meet like this once in a million lives.
 
 use crate::chance::Chance;
-use crate::script::{Act, ClientScript, ConfigScript, CrashAt, Deed, Fault, Habit, IloScript, On, What};
+use crate::crowd::{ClientScript, Habit};
+use crate::script::{Act, ConfigScript, CrashAt, Deed, Fault, IloScript, On, What};
 
 /// What happens, and how many seconds after the first of it.
 type Plot = Vec<(u64, What)>;
@@ -17,7 +18,7 @@ struct At {
 type Lay = fn(&At, &mut Chance) -> Plot;
 
 /// Each has a chance of its own, so that another one changes nothing about those that are there.
-const PLOTS: [(&str, u64, Lay); 23] = [
+const PLOTS: [(&str, u64, Lay); 25] = [
     ("two habits", 6, two_habits),
     ("twin", 7, twin),
     ("twin of a known one", 7, twin_of_a_known_one),
@@ -41,6 +42,8 @@ const PLOTS: [(&str, u64, Lay); 23] = [
     ("log-out", 14, log_out),
     ("mistyped", 40, mistyped),
     ("nobody knows", 40, nobody_knows),
+    ("one time", 20, one_time),
+    ("asleep", 20, asleep),
 ];
 
 /// Lays some of them for one iLO.
@@ -160,6 +163,21 @@ fn guessed(at: &At, chance: &mut Chance) -> Plot {
     vec![(0, What::Guess { ilo: at.ilo, times }), (0, refused(at, 1)), (0, lost(at))]
 }
 
+/// One time server tells the iLO and the host, while a client logs in again and again.
+fn one_time(at: &At, chance: &mut Chance) -> Plot {
+    let step_s = chance.of_these(&[3600, 3600, 600, -3600]);
+    let set = What::Clock { ilo: at.ilo, offset_s: at.right_s + step_s };
+    vec![(0, leaks(at, chance, 20, 25)), (100, set), (100, What::HostClock { step_s })]
+}
+
+/// The clock jumps while somebody works, so that nobody believes its times; and pauses while the host sleeps.
+fn asleep(at: &At, chance: &mut Chance) -> Plot {
+    let habit = Habit::Fades { first_s: chance.of_these(&[30, 60]), times: 4 };
+    let client = ClientScript { habit, ..pair(chance).1 };
+    let jumps = What::Clock { ilo: at.ilo, offset_s: at.right_s - 500 };
+    vec![(0, What::Client { ilo: at.ilo, client }), (20, jumps), (100, What::Suspend { for_s: 3600 })]
+}
+
 /// Each question for one session takes so long that its answer is old.
 fn slow_looks(at: &At, chance: &mut Chance) -> Plot {
     vec![(0, slow(at, On::Member, chance.of_these(&[1100, 1900, 2500]), 8))]
@@ -173,7 +191,8 @@ fn slow_ends(at: &At, chance: &mut Chance) -> Plot {
 
 /// The host nods off again and again while somebody is looked at, too shortly for anything else to be old.
 fn nods(at: &At, chance: &mut Chance) -> Plot {
-    let deed = Deed::Sleep { for_s: chance.of_these(&[5, 8]) };
+    let for_s = chance.of_these(&[5, 8]);
+    let deed = chance.of_these(&[Deed::Sleep { for_s }, Deed::Stand { for_s }]);
     let nod = |number: u64| (300 + 60 * number, What::Between { ilo: at.ilo, on: On::Member, deed, times: 1 });
     [(0, leaks(at, chance, 60, 15))].into_iter().chain((0..6).map(nod)).collect()
 }

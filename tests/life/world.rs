@@ -44,6 +44,8 @@ pub(crate) struct Inner {
     by_host: BTreeMap<String, usize>,
     /// How far true time is ahead of the host's running time: it sleeps now and then.
     pub(crate) slept_ms: u64,
+    /// What of that no clock of the host's counts but the one that is set afterwards.
+    pub(crate) stood_ms: u64,
     /// How far the host's clock is ahead of true time.
     pub(crate) host_ahead_s: i64,
     /// The number of the daemon's life that is alive.
@@ -116,6 +118,7 @@ impl World {
             sites,
             by_host,
             slept_ms: 0,
+            stood_ms: 0,
             host_ahead_s: 0,
             alive: None,
             crash: None,
@@ -128,6 +131,13 @@ impl World {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().expect("nobody panicked in the world")
+    }
+
+    /// Something happens to it now.
+    pub(crate) fn at_once(&self, happens: impl FnOnce(&mut Inner, Moment)) {
+        let mut inner = self.lock();
+        let now = self.now(&inner);
+        happens(&mut inner, now);
     }
 
     /// How long the host has been running.
@@ -144,6 +154,12 @@ impl World {
         Moment::from_secs(BEGIN_S) + self.ran() + Duration::from_millis(inner.slept_ms)
     }
 
+    /// How long the host is up, its sleep included.
+    pub(crate) fn host_up(&self) -> Duration {
+        let inner = self.lock();
+        self.ran() + Duration::from_millis(inner.slept_ms - inner.stood_ms)
+    }
+
     /// What the host's clock shows, in seconds since 1970.
     pub(crate) fn host_now_s(&self) -> i64 {
         let inner = self.lock();
@@ -154,6 +170,20 @@ impl World {
 impl Inner {
     pub(crate) fn site_at(&self, host: &str) -> Option<usize> {
         self.by_host.get(host).copied()
+    }
+
+    /// The host sleeps from now on for so long.
+    pub(crate) fn sleeps(&mut self, now: Moment, for_s: u64) {
+        let slept = Duration::from_secs(for_s);
+        self.slept_ms += for_s * 1000;
+        self.oracle.slept(now + slept, slept);
+    }
+
+    /// The host is a virtual machine and stands still, and its clock is set right afterwards.
+    pub(crate) fn stands(&mut self, now: Moment, for_s: u64) {
+        self.stood_ms += for_s * 1000;
+        self.sleeps(now, for_s);
+        self.oracle.host_clock(now + Duration::from_secs(for_s), self.host_ahead_s);
     }
 
     /// The daemon dies here. Whatever it still does counts for nothing.

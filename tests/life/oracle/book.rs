@@ -50,8 +50,8 @@ pub(super) struct Ours {
     pub(super) is_excused: bool,
     /// Something happened to the iLO's clock or our state that takes the proof away that it is ours.
     pub(super) is_unprovable: bool,
-    /// Its login was answered with another one's name.
-    pub(super) is_misnamed: bool,
+    /// Its login was answered with this name, which is another one's, or no name at all.
+    pub(super) misnamed: Option<String>,
     /// Since when no look at the whole table told it.
     pub(super) hidden_since: Option<Moment>,
 }
@@ -375,6 +375,11 @@ impl Book {
         self.ours.iter().find(|(_, ours)| owns(ours)).map(|(id, _)| id.clone())
     }
 
+    /// Whether a session of ours is asked for under the name that its login gave it.
+    pub(super) fn is_door(&self, ours: &SessionId, asked: &SessionId) -> bool {
+        ours == asked || self.ours.get(ours).is_some_and(|ours| ours.misnamed.as_deref() == Some(asked.as_str()))
+    }
+
     /// Logins that nobody knows the end of can't be proven to be ours any more.
     pub(super) fn lose_proofs(&mut self) {
         self.ours.values_mut().filter(|ours| ours.is_excused).for_each(|ours| ours.is_unprovable = true);
@@ -384,7 +389,7 @@ impl Book {
         for ours in self.ours.values_mut() {
             ours.is_excused = true;
             // A login that was answered explains nobody but whom its token shows, and that is lost now.
-            ours.is_unprovable |= ours.is_misnamed;
+            ours.is_unprovable |= ours.misnamed.is_some();
         }
     }
 }

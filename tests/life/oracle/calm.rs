@@ -177,8 +177,9 @@ impl Oracle {
         let ours = |session: &Session| self.is_of_our_account(now, number, session);
         picture.sessions.iter().filter(|session| !ours(session)).find_map(|session| {
             let is_doubtful = doubtful.contains(&session.id);
-            // What two clocks show of a pause may be hours too much.
-            if is_doubtful && session.access > session.login {
+            // What two clocks show of a pause may be hours too much; and where it is not told that an id is somebody else's
+            // now, it may be one of both together.
+            if is_doubtful && (session.access > session.login || book.is_heir(&session.id)) {
                 return None;
             }
             let duty = Duty {

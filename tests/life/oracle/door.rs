@@ -107,8 +107,6 @@ impl Oracle {
         let is_in_doubt = is_held_up
             || book.clock_set.is_some_and(|set| unseen(set) || now.since(set) < Duration::from_secs(120))
             || book.host_set.is_some() && book.is_new
-            // Where the host slept and its clock was set, one hides how far the other went.
-            || book.host_set.is_some_and(unseen) && self.slept_at.is_some_and(unseen)
             || self.slept_at.is_some_and(|slept_at| now.since(slept_at) < Duration::from_secs(30))
             // An iLO that makes it wait is asleep with the host here.
             || sent.is_some_and(|sent| self.slept_at.is_some_and(|slept_at| slept_at >= sent));
@@ -117,7 +115,7 @@ impl Oracle {
             token,
             is_excused: true,
             is_unprovable: is_in_doubt,
-            is_misnamed: false,
+            misnamed: None,
             hidden_since: None,
         };
         self.books[number].ours.insert(id.clone(), ours);
@@ -170,10 +168,10 @@ impl Oracle {
             let book = &mut self.books[number];
             // Where it names another one, that is no answer.
             let location = response.headers().get(http::header::LOCATION).and_then(|location| location.to_str().ok());
-            let named = location.map(|location| location.trim_end_matches('/'));
+            let named = location.and_then(|location| location.trim_end_matches('/').rsplit('/').next());
             for (id, ours) in book.ours.iter_mut().filter(|(_, ours)| ours.token.as_deref() == token) {
-                ours.is_misnamed = named.is_none_or(|named| !named.ends_with(id.as_str()));
-                ours.is_excused &= ours.is_misnamed;
+                ours.misnamed = (named != Some(id.as_str())).then(|| named.unwrap_or_default().to_owned());
+                ours.is_excused &= ours.misnamed.is_some();
             }
             let held: Vec<SessionId> = self
                 .ours_alive(now, number, site)

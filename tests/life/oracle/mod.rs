@@ -260,7 +260,7 @@ impl Oracle {
                 .position(|place| *place == number)
                 .is_some_and(|name| one.config.members[name].is_some())
         };
-        let is_door = acting.as_ref() == Some(&id);
+        let is_door = acting.as_ref().is_some_and(|acting| self.books[number].is_door(acting, &id));
         if !self.lately_in_force(now).any(is_named) && !is_door {
             let what = format!("{} {path} to ilo-{number:02}, which is not configured", request.method());
             return self.breaks("I10", what);

@@ -16,6 +16,8 @@ pub(super) struct Seen {
     access: Moment,
     shown: Stamp,
     longest_gap: Option<Duration>,
+    /// Its id was told of somebody else before.
+    is_heir: bool,
 }
 
 impl Book {
@@ -68,18 +70,29 @@ impl Book {
     pub(super) fn longest_gap(&self, id: &SessionId) -> Option<Duration> {
         self.seen.get(id)?.longest_gap
     }
+
+    /// Whether its id was told of somebody else before.
+    pub(super) fn is_heir(&self, id: &SessionId) -> bool {
+        self.seen.get(id).is_some_and(|seen| seen.is_heir)
+    }
 }
 
 /// Where a clock moved once, a longer pause is taken for another move.
-const A_LONG_PAUSE: Duration = Duration::from_secs(24 * 3600);
+const A_LONG_PAUSE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Only what an iLO shows can be seen: an SSH session's access time stands still.
 /// A pause that began before its clock moved is of two clocks.
 fn see(seen: &mut BTreeMap<SessionId, Seen>, session: &Session, moved_at: Option<Moment>) {
-    let new = || Seen { login: session.login, access: session.access, shown: session.access_shown, longest_gap: None };
+    let new = || Seen {
+        login: session.login,
+        access: session.access,
+        shown: session.access_shown,
+        longest_gap: None,
+        is_heir: false,
+    };
     let seen = seen.entry(session.id.clone()).or_insert_with(new);
     if seen.login != session.login {
-        *seen = new();
+        *seen = Seen { is_heir: true, ..new() };
     }
     if session.access_shown != seen.shown {
         let gap = session.access.since(seen.access);
