@@ -1,6 +1,7 @@
 //! What the world does between two requests: somebody comes back at the worst moment.
 
 use std::net::IpAddr;
+
 use bytes::Bytes;
 use http::Request;
 use ilo_sim::{Moment, SessionId, SessionSpec};
