@@ -18,7 +18,7 @@ struct At {
 type Lay = fn(&At, &mut Chance) -> Plot;
 
 /// Each has a chance of its own, so that another one changes nothing about those that are there.
-const PLOTS: [(&str, u64, Lay); 25] = [
+const PLOTS: [(&str, u64, Lay); 24] = [
     ("two habits", 6, two_habits),
     ("twin", 7, twin),
     ("twin of a known one", 7, twin_of_a_known_one),
@@ -43,7 +43,6 @@ const PLOTS: [(&str, u64, Lay); 25] = [
     ("mistyped", 40, mistyped),
     ("nobody knows", 40, nobody_knows),
     ("one time", 20, one_time),
-    ("asleep", 20, asleep),
 ];
 
 /// Lays some of them for one iLO.
@@ -168,14 +167,6 @@ fn one_time(at: &At, chance: &mut Chance) -> Plot {
     let step_s = chance.of_these(&[3600, 3600, 600, -3600]);
     let set = What::Clock { ilo: at.ilo, offset_s: at.right_s + step_s };
     vec![(0, leaks(at, chance, 20, 25)), (100, set), (100, What::HostClock { step_s })]
-}
-
-/// The clock jumps while somebody works, so that nobody believes its times; and pauses while the host sleeps.
-fn asleep(at: &At, chance: &mut Chance) -> Plot {
-    let habit = Habit::Fades { first_s: chance.of_these(&[30, 60]), times: 4 };
-    let client = ClientScript { habit, ..pair(chance).1 };
-    let jumps = What::Clock { ilo: at.ilo, offset_s: at.right_s - 500 };
-    vec![(0, What::Client { ilo: at.ilo, client }), (20, jumps), (100, What::Suspend { for_s: 3600 })]
 }
 
 /// Each question for one session takes so long that its answer is old.

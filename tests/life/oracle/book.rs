@@ -252,13 +252,13 @@ impl Book {
             self.vague.extend(picture.sessions.iter().map(|session| session.id.clone()));
         }
         if !picture.is_cut {
-            self.is_new = false;
+            let is_first = std::mem::replace(&mut self.is_new, false);
             self.strangers.extend(picture.hidden.iter().cloned());
             // Where the next request is refused, the login was for nothing.
             if !std::mem::take(&mut self.logs_in) {
                 self.logins_since = 0;
             }
-            self.goes_with_the_host(&picture, host_ahead_s);
+            self.goes_with_the_host(&picture, host_ahead_s, is_first);
             // Links alone tell no times.
             if picture.links.is_none() {
                 self.knows(&picture);
@@ -274,12 +274,12 @@ impl Book {
         self.picture = Some(picture);
     }
 
-    /// Where an iLO's clock and the host's are set by the same, and nobody looks in between, they show what they would
-    /// after so much time.
-    fn goes_with_the_host(&mut self, picture: &Picture, host_ahead_s: i64) {
+    /// Where an iLO's clock and the host's are set by the same, and no daemon runs that looked before, they show what they
+    /// would after so much time.
+    fn goes_with_the_host(&mut self, picture: &Picture, host_ahead_s: i64, is_first: bool) {
         let lead_s = picture.shown_s - (picture.at.0 / 1000).cast_signed() - host_ahead_s;
         if let Some((lead_before_s, host_before_s, at)) = self.last_lead {
-            let is_set = host_before_s != host_ahead_s && self.clock_set.is_some_and(|set| set > at);
+            let is_set = is_first && host_before_s != host_ahead_s && self.clock_set.is_some_and(|set| set > at);
             if is_set && lead_before_s.abs_diff(lead_s) <= 3 {
                 self.blind_until = self.clock_set;
             }
