@@ -8,6 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// By so much two readings of a clock in whole seconds may be further apart than they were.
 const READINGS: Duration = Duration::from_secs(1);
 
@@ -105,12 +107,13 @@ impl HostClock {
 pub struct HostMoment {
     now: Timestamp,
     up: Duration,
+    awake: Instant,
 }
 
 impl HostMoment {
     /// This moment.
     pub fn of(clock: &HostClock) -> Self {
-        Self { now: clock.now(), up: clock.up() }
+        Self { now: clock.now(), up: clock.up(), awake: Instant::now() }
     }
 
     /// What [`HostClock::up`] was.
@@ -128,6 +131,11 @@ impl HostMoment {
     pub fn ago_at_most(self, clock: &HostClock) -> Duration {
         let set_by = clock.now().distance(self.now).saturating_sub(READINGS);
         self.elapsed(clock).max(set_by)
+    }
+
+    /// For how long the host may have slept since.
+    pub fn slept_at_most(self, clock: &HostClock) -> Duration {
+        self.ago_at_most(clock).saturating_sub(self.awake.elapsed())
     }
 }
 

@@ -49,8 +49,10 @@ pub(super) struct Readings<'a> {
     pub(super) last_took_s: u64,
     /// How long that is ago.
     pub(super) last_ago: Duration,
-    /// How far the host's own clock stepped since then, against one that never steps; nothing where nobody knows.
-    pub(super) host_step_s: i64,
+    /// A clock of the host's that nobody sets, when the answer came.
+    pub(super) host_up: Duration,
+    /// The iLO's clock less that one, at the last answer of this run that told it.
+    pub(super) last_on_up_s: Option<i64>,
     /// The session we hold, as the answer shows it: it was used for this very request.
     pub(super) held: Option<&'a Session>,
     /// Everybody else.
@@ -69,6 +71,8 @@ pub(super) struct Judgement {
     pub(super) clock: Clock,
     /// Its clock less the host's now.
     pub(super) offset_s: Option<i64>,
+    /// Its clock less the one of the host's that nobody sets, where the answer tells it.
+    pub(super) on_up_s: Option<i64>,
     /// The clock jumped since the last visit: whoever is on now is suspect from now on.
     pub(super) jumped: bool,
 }
@@ -76,22 +80,23 @@ pub(super) struct Judgement {
 pub(super) fn judge(readings: &Readings<'_>) -> Judgement {
     let Some(date) = readings.date else {
         let clock = Clock::Contradictory(String::from("the answer has no date"));
-        return Judgement { clock, offset_s: readings.last_offset_s, jumped: false };
+        return Judgement { clock, offset_s: readings.last_offset_s, on_up_s: None, jumped: false };
     };
     let offset_s = date.unix_s().saturating_sub(readings.host_now.unix_s());
-    let jump_s = readings.last_offset_s.map_or(0, |last| jump_s(offset_s, last, readings.host_step_s));
+    let on_up_s = date.unix_s().saturating_sub_unsigned(readings.host_up.as_secs());
+    // Between two runs the host's clock is all there is to compare with.
+    let jump_s = match (readings.last_on_up_s, readings.last_offset_s) {
+        (_, None) => 0,
+        (Some(last), Some(_)) => on_up_s.abs_diff(last),
+        (None, Some(last)) => offset_s.abs_diff(last),
+    };
     let jumped = jump_s > jump_tolerance_s(readings);
     let clock = if jumped {
         Clock::Contradictory(format!("the clock jumped by {jump_s} s since the last visit"))
     } else {
         contradiction(readings, date).map_or(Clock::Sound(date), Clock::Contradictory)
     };
-    Judgement { clock, offset_s: Some(offset_s), jumped }
-}
-
-/// How far the iLO's clock jumped, against a clock that nobody sets: what it gained on the host's, and that on the other.
-fn jump_s(offset_s: i64, last_offset_s: i64, host_step_s: i64) -> u64 {
-    offset_s.saturating_sub(last_offset_s).saturating_add(host_step_s).unsigned_abs()
+    Judgement { clock, offset_s: Some(offset_s), on_up_s: Some(on_up_s), jumped }
 }
 
 fn contradiction(readings: &Readings<'_>, date: Timestamp) -> Option<String> {
@@ -147,7 +152,8 @@ mod tests {
             last_offset_s,
             last_took_s: 0,
             last_ago: Duration::ZERO,
-            host_step_s: 0,
+            host_up: Duration::ZERO,
+            last_on_up_s: None,
             held: Some(&session("own", -3600, own_access_s)),
             others: std::slice::from_ref(other),
             told_our_use: true,
@@ -191,7 +197,8 @@ mod tests {
                     last_offset_s: Some(last_offset_s),
                     last_took_s,
                     last_ago: Duration::ZERO,
-                    host_step_s: 0,
+                    host_up: Duration::ZERO,
+                    last_on_up_s: None,
                     held: Some(&session("own", -3600, 0)),
                     others: std::slice::from_ref(&other),
                     told_our_use: true,
@@ -203,18 +210,37 @@ mod tests {
         }
     }
 
+    /// In a run the clock that nobody sets tells, and between two runs the other one.
     #[test]
     fn a_step_of_the_hosts_clock_is_no_jump_of_the_ilos_and_hides_none() {
-        for (jumped_s, offset_s, last_offset_s, host_step_s) in [
-            (0, 0, 0, 0),
-            (0, -600, 0, 600),
-            (0, 600, 0, -600),
-            (600, 0, 0, 600),
-            (600, 600, 0, 0),
-            (86_400, 85_800, 0, 600),
-            (5600, 600, 0, 5000),
+        let other = session("a", -600, -300);
+        for (last_on_up_s, last_offset_s, jumped) in [
+            (Some(NOW), Some(0), false),
+            (Some(NOW), Some(-600), false),
+            (Some(NOW), Some(86_400), false),
+            (Some(NOW - 600), Some(0), true),
+            (Some(NOW + 600), Some(600), true),
+            (Some(NOW + 600), None, false),
+            (None, Some(0), false),
+            (None, Some(600), true),
         ] {
-            assert_eq!(jump_s(offset_s, last_offset_s, host_step_s), jumped_s, "{offset_s} {host_step_s}");
+            let judgement = judge(&Readings {
+                date: Some(Timestamp::from_unix_s(NOW + 3600)),
+                host_now: Timestamp::from_unix_s(NOW + 3600),
+                answer_took: Duration::ZERO,
+                last_offset_s,
+                last_took_s: 0,
+                last_ago: Duration::ZERO,
+                host_up: Duration::from_secs(3600),
+                last_on_up_s,
+                held: None,
+                others: std::slice::from_ref(&other),
+                told_our_use: false,
+                suspects: &[],
+                poll_every: Duration::from_secs(60),
+            });
+            assert_eq!(judgement.jumped, jumped, "{last_on_up_s:?} {last_offset_s:?}");
+            assert_eq!((judgement.offset_s, judgement.on_up_s), (Some(0), Some(NOW)));
         }
     }
 
@@ -242,7 +268,8 @@ mod tests {
                 last_offset_s: None,
                 last_took_s: 0,
                 last_ago: Duration::ZERO,
-                host_step_s: 0,
+                host_up: Duration::ZERO,
+                last_on_up_s: None,
                 held: Some(&own),
                 others: &[other],
                 told_our_use,
@@ -273,7 +300,8 @@ mod tests {
             last_offset_s: Some(7),
             last_took_s: 0,
             last_ago: Duration::ZERO,
-            host_step_s: 0,
+            host_up: Duration::ZERO,
+            last_on_up_s: None,
             held: None,
             others: &[],
             told_our_use: false,

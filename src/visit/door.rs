@@ -198,6 +198,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     async fn log_in(&mut self) -> Result<Held, VisitError> {
         let asked = HostMoment::of(&self.world.clock);
         let root = self.ilo.root().await?;
+        self.stayed_awake(asked)?;
         // Without its time no stray could ever be proven to be ours.
         let now = root.now.ok_or_else(|| VisitError::Nonsense(String::from("the service root has no date")))?;
         let answered = self.answered(asked);

@@ -113,9 +113,9 @@ pub struct Notes {
     witness: Witness,
     /// Sessions whose holding back by a cap is on record already.
     held_back: BTreeSet<SessionId>,
-    /// What the host's clock showed when the loop began, reckoned back at the last whole observation. It changes
-    /// only where that clock steps.
-    host_zero_s: Option<i64>,
+    /// The iLO's clock less [`HostClock::up`] at the last answer that told it well, in seconds. It changes only where the iLO's
+    /// clock is set.
+    on_up_s: Option<i64>,
     /// The iLO's date at the last look, sound or not, whole or not; reckoned where it told none.
     date: Option<Timestamp>,
     /// The last look at the whole table that had a date.

@@ -18,11 +18,14 @@ const REFUSAL_TELLS: Duration = Duration::from_secs(120);
 /// The host's clock is compared with that of an answer that came within this.
 const TELLS_TIME: Duration = Duration::from_secs(1);
 
-/// The host's clock when an answer came.
+/// For so long the host may sleep while an answer is on its way.
+const NAP: Duration = Duration::from_secs(2);
+
+/// The host's clocks when an answer came.
 pub(super) struct Answered {
     host_now: Timestamp,
-    /// What the host's clock showed when it started, reckoned back.
-    host_zero_s: i64,
+    /// The one that nobody sets.
+    host_up: Duration,
     /// How long the answer was asked for.
     took: Duration,
 }
@@ -52,6 +55,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let asked = HostMoment::of(&self.world.clock);
         self.asked = asked.up();
         let seen = self.collection(&held).await.map_err(|error| self.failed(error))?;
+        self.stayed_awake(asked)?;
         self.world.claims().sees(&self.target.name, self.world.started.elapsed());
         let (answered, came) = (self.answered(asked), HostMoment::of(&self.world.clock));
         let Seen { now, collection: Collection { members, mut extent } } = seen;
@@ -90,6 +94,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
                 self.remember_who_is_to_come(until, &sessions);
             }
         }
+        self.learn_pace(&judgement, &answered);
         let clock = judgement.clock.clone();
         // Where it tells none, it is what its clock shows if it went on.
         let reckoned = |offset_s: i64| Timestamp::from_unix_s(answered.host_now.unix_s().saturating_add(offset_s));
@@ -140,14 +145,20 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             self.learn_offset(&judgement, answered);
         }
         self.learn_jump(&judgement, answered);
-        self.notes.host_zero_s.get_or_insert(answered.host_zero_s);
+        self.learn_pace(&judgement, answered);
+    }
+
+    /// An answer that the host slept for is of before that or of after it, and nobody can tell the time by it.
+    pub(super) fn stayed_awake(&self, asked: HostMoment) -> Result<(), VisitError> {
+        let slept = asked.slept_at_most(&self.world.clock);
+        let why = || VisitError::Busy(None, format!("the host slept {} s on the way to its answer", slept.as_secs()));
+        if slept > NAP { Err(why()) } else { Ok(()) }
     }
 
     /// An answer came just now.
     pub(super) fn answered(&self, asked: HostMoment) -> Answered {
-        let (host_now, up_s) = (self.world.clock.now(), self.world.clock.up().as_secs());
-        let host_zero_s = host_now.unix_s().saturating_sub(i64::try_from(up_s).unwrap_or(i64::MAX));
-        Answered { host_now, host_zero_s, took: asked.elapsed(&self.world.clock) }
+        let clock = &self.world.clock;
+        Answered { host_now: clock.now(), host_up: clock.up(), took: asked.elapsed(clock) }
     }
 
     /// The collection, expanded where the iLO can do that. An iLO 4 ignores the wish silently, others
@@ -209,7 +220,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             last_offset_s: self.memory.told_offset_s(),
             last_took_s: self.memory.offset_took_s,
             last_ago: self.last_look_ago(answered),
-            host_step_s: self.notes.host_zero_s.map_or(0, |last| answered.host_zero_s.saturating_sub(last)),
+            host_up: answered.host_up,
+            last_on_up_s: self.notes.on_up_s,
             held: own,
             others: sessions,
             told_our_use: own.is_some_and(|own| self.notes.witness.tells_use(&own.id)),
@@ -247,8 +259,6 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         if date.is_some() {
             self.learn_offset(judgement, answered);
         }
-        // What the host's clock showed belongs to the offset that is kept.
-        self.notes.host_zero_s.get_or_insert(answered.host_zero_s);
         self.memory.jumped_to_s = self.memory.jumped_to_s.filter(|_| date.is_none());
         self.forget_suspects(sessions);
         if self.jumped {
@@ -265,16 +275,26 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// An answer that was long on its way tells the offset badly; what is known better is kept, as long as it explains
     /// what is told.
     fn learn_offset(&mut self, judgement: &Judgement, answered: &Answered) {
-        let (known, took_s) = (self.memory.clock_offset_s.zip(judgement.offset_s), long_on_its_way_s(answered));
-        let is_news = |(known, told): (i64, i64)| match took_s.cmp(&self.memory.offset_took_s) {
+        let took_s = long_on_its_way_s(answered);
+        let by_s = |known: Option<i64>, told: Option<i64>| known.zip(told).map(|(known, told)| known.abs_diff(told));
+        let on_up_s = by_s(self.notes.on_up_s, judgement.on_up_s).unwrap_or_default();
+        let is_news = |offset_s: u64| match took_s.cmp(&self.memory.offset_took_s) {
             Ordering::Less => true,
-            Ordering::Equal => known.abs_diff(told) > clock::DRIFT_S,
+            Ordering::Equal => offset_s.max(on_up_s) > clock::DRIFT_S,
             // It drifted since then.
-            Ordering::Greater => known.abs_diff(told) > clock::DRIFT_S.saturating_add(took_s),
+            Ordering::Greater => offset_s.max(on_up_s) > clock::DRIFT_S.saturating_add(took_s),
         };
-        if self.jumped || known.is_none_or(is_news) {
+        if self.jumped || by_s(self.memory.clock_offset_s, judgement.offset_s).is_none_or(is_news) {
             (self.memory.clock_offset_s, self.memory.offset_took_s) = (judgement.offset_s, took_s);
-            self.notes.host_zero_s = Some(answered.host_zero_s);
+        }
+    }
+
+    /// How it goes against a clock that nobody sets, in this run: what was told last, but for an answer that was longer on
+    /// its way than the one that is kept.
+    fn learn_pace(&mut self, judgement: &Judgement, answered: &Answered) {
+        let is_as_good = long_on_its_way_s(answered) <= self.memory.offset_took_s;
+        if is_as_good || self.notes.on_up_s.is_none() {
+            self.notes.on_up_s = judgement.on_up_s.or(self.notes.on_up_s);
         }
     }
 
@@ -283,7 +303,6 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         if judgement.jumped {
             self.memory.jumped_to_s = judgement.offset_s;
             self.memory.offset_took_s = long_on_its_way_s(answered);
-            self.notes.host_zero_s = Some(answered.host_zero_s);
         }
     }
 

@@ -149,7 +149,7 @@ impl Transport for Sky {
             if let Some(before) = self.before.lock().unwrap().as_mut() {
                 before(&request, &mut ilo, now);
             }
-            let mut reply = ilo.handle(now, US, &request);
+            let mut reply = ilo.handle(self.now(), US, &request);
             let slow = self.after.lock().unwrap().as_mut().map(|after| after(&request, &mut reply.response));
             (reply, slow.unwrap_or_default())
         };

@@ -3,7 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::harness::{World, rule, story};
+use ilo_sim::SessionSpec;
+
+use crate::harness::{SCRIPT, World, rule, story};
 use crate::stale::idle_rule;
 
 const DAY_S: u64 = 86_400;
@@ -118,6 +120,102 @@ fn lost_logins_hold_up_none_when_their_time_comes_again_on_both_clocks() {
         world.sky.ilo("r1").end(&others[0]);
         world.pass(120).await;
         assert_eq!(world.logins("r1"), lost + 1, "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+/// A clock that is set while the host sleeps over a question jumped all the same: how long its answer took excuses nothing.
+#[test]
+fn a_clock_that_is_set_while_an_answer_is_slept_for_makes_nobody_idle() {
+    story(|| async {
+        let world = idle_rule(600);
+        let running = world.start();
+        world.pass(90).await;
+        let sky = world.sky.clone();
+        let mut is_asleep = false;
+        world.before(move |request, ilo, _| {
+            if request.uri().query().is_some() && !std::mem::replace(&mut is_asleep, true) {
+                sky.sleeps(3540);
+                ilo.admit(sky.now(), SessionSpec::rest("alice", SCRIPT));
+                ilo.set_clock_offset(3000);
+                sky.sleeps(60);
+            }
+        });
+        world.pass(300).await;
+        assert!(world.heard("session.reaped").is_empty(), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+/// A login would lie in a span of an hour, and whoever logs in with our account from where we are would be taken for us.
+#[test]
+fn no_login_follows_an_answer_that_the_host_slept_for() {
+    story(|| async {
+        let world = World::of(&["r1"]);
+        let sky = world.sky.clone();
+        let mut roots = 0;
+        world.before(move |request, _, _| {
+            roots += i32::from(request.uri().path() == "/redfish/v1/");
+            if roots == 1 {
+                sky.sleeps(3600);
+                roots += 1;
+            }
+        });
+        let running = world.start();
+        world.pass(30).await;
+        assert_eq!(world.login_requests("r1"), 0, "{}", world.story());
+        world.pass(300).await;
+        assert_eq!(world.ours("r1"), 1, "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+/// A virtual machine that stands still for two seconds each night, and is told the time, makes nobody suspect in the end.
+#[test]
+fn what_a_host_loses_bit_by_bit_is_no_jump() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        world.policy(|policy| {
+            policy.reap = vec![rule("old", |asked| asked.age = Some(Duration::from_secs(3600)))];
+        });
+        let leaked = world.leaked("r1", "svc-backup", 0);
+        let running = world.start();
+        for _ in 0..10 {
+            world.pass(330).await;
+            // What stands still does not count it, and the clock that is set does.
+            world.sky.ilo("r1").set_clock_offset(2 + world.host_ahead_s.fetch_add(2, Ordering::Relaxed));
+        }
+        world.pass(600).await;
+        assert!(!world.lives("r1", &leaked), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+/// After a restart both clocks are set before anybody saw the whole table. What a part of it told is enough to see that.
+#[test]
+fn a_part_of_the_table_tells_how_a_clock_goes() {
+    story(|| async {
+        let mut world = idle_rule(600);
+        let live = world.leaked("r1", "alice", 0);
+        let running = world.start();
+        world.pass(300).await;
+        world.kill(running).await;
+        let mut polls = 0;
+        world.after(move |request, answer| {
+            polls += i32::from(request.uri().query().is_some());
+            if polls <= 2 && request.uri().query().is_some() {
+                *answer.body_mut() = bytes::Bytes::from_static(br#"{"Members":[],"Members@odata.count":7}"#);
+            }
+            Duration::ZERO
+        });
+        let running = world.start();
+        world.pass(90).await;
+        let now = world.sky.now();
+        world.sky.ilo("r1").touch(&live, now);
+        world.sky.ilo("r1").set_clock_offset(3600);
+        world.host_ahead_s.fetch_add(3600, Ordering::Relaxed);
+        world.pass(180).await;
+        assert!(world.lives("r1", &live), "{}", world.story());
         world.stop(running).await;
     });
 }
