@@ -292,7 +292,7 @@ fn host(seed: u64, calm_at_s: u64, config: &ConfigScript, acts: &mut Vec<Act>) {
             7..=11 => What::Reload { config: Box::new(altered(config, &mut chance, mixes(seed))) },
             12 if mixes(seed) => What::Stop { down_s },
             12 => What::HostClock { step_s: chance.of_these(&[-3600, 5, 100, 86_400, -86_400]) },
-            13 if chance.one_in(3) => What::Stand { for_s: chance.of_these(&[2, 30, 3600]) },
+            13 if chance.one_in(3) => What::Stand { for_s: chance.of_these(&[10, 30, 3600]) },
             13 => What::Suspend { for_s: chance.of_these(&[30, 3600, 86_400]) },
             14 => What::DiskFull { for_s: chance.of_these(&[10, 600]) },
             _ if chance.one_in(4) => What::StateLost { down_s },

@@ -52,6 +52,8 @@ pub(super) struct Ours {
     pub(super) is_unprovable: bool,
     /// Its login was answered with this name, which is another one's, or no name at all.
     pub(super) misnamed: Option<String>,
+    /// Its login's answer did not name it twice, and no table told it since.
+    pub(super) is_named_once: bool,
     /// Since when no look at the whole table told it.
     pub(super) hidden_since: Option<Moment>,
 }
@@ -102,8 +104,8 @@ pub(super) struct Book {
     last_shown: Option<(i64, Moment)>,
     /// What it was ahead of the host's clock then, and that of true time, and when.
     last_lead: Option<(i64, i64, Moment)>,
-    /// Who was told before.
-    known: BTreeSet<SessionId>,
+    /// Who was told before, and when it logged in: an id is given again.
+    known: BTreeSet<(SessionId, Moment)>,
     /// Those who logged in while a clock stood elsewhere and nobody looked: their times look sound.
     pub(super) unknowable: BTreeSet<SessionId>,
     /// By how much its clock was set in steps that two readings in whole seconds do not tell.
@@ -114,7 +116,7 @@ pub(super) struct Book {
     /// The last stop wrote down whom it saw last.
     pub(super) was_left_in_order: bool,
     /// At a start after anything else: what the clock showed at the last look that was written down, and who was on then.
-    pub(super) looked_before: Option<(i64, BTreeSet<String>)>,
+    pub(super) looked_before: Option<(i64, BTreeMap<String, Option<i64>>)>,
     /// Who was told without some of its fields at last.
     untold: BTreeSet<SessionId>,
     /// When the daemon was first told who is on after its clock had moved.
@@ -241,6 +243,7 @@ impl Book {
     pub(super) fn misses(&mut self, now: Moment, picture: &Picture) {
         for (id, ours) in self.ours.iter_mut().filter(|_| !picture.is_cut) {
             let is_told = picture.sessions.iter().any(|session| session.id == *id);
+            ours.is_named_once &= !is_told;
             ours.hidden_since = if is_told { None } else { ours.hidden_since.or(Some(now)) };
             ours.is_unprovable |= ours.hidden_since.is_some_and(|since| now.since(since) >= HIDDEN_FOR_GOOD);
         }
@@ -292,7 +295,10 @@ impl Book {
         let ahead_s = |shown_s: i64, at: Moment| shown_s - (at.0 / 1000).cast_signed();
         let now_s = ahead_s(picture.shown_s, picture.at);
         let is_steady = self.last_shown.is_none_or(|(shown_s, at)| (ahead_s(shown_s, at) - now_s).abs() <= 3);
-        for session in picture.sessions.iter().filter(|session| !self.known.contains(&session.id)) {
+        let told: BTreeSet<_> = picture.sessions.iter().map(|session| (session.id.clone(), session.login)).collect();
+        let before = std::mem::replace(&mut self.known, told);
+        let is_new = |session: &&Session| !before.contains(&(session.id.clone(), session.login));
+        for session in picture.sessions.iter().filter(is_new) {
             let login_s = session.login_shown.epoch_s();
             let is_of_another = (ahead_s(login_s, session.login) - now_s).abs() > 3;
             let is_likely =
@@ -304,18 +310,19 @@ impl Book {
         if let Some((looked_s, known)) = self.looked_before.take() {
             let is_stranger = |session: &&Session| {
                 let login_s = session.login_shown.epoch_s();
-                (looked_s - 3..=looked_s + UNWRITTEN_S).contains(&login_s) && !known.contains(session.id.as_str())
+                let is_known = known.get(session.id.as_str()) == Some(&Some(login_s));
+                (looked_s - 3..=looked_s + UNWRITTEN_S).contains(&login_s) && !is_known
             };
             self.strangers.extend(picture.sessions.iter().filter(is_stranger).map(|session| session.id.clone()));
         }
         // Whoever is told without its times at first, or at last, is a stranger when it tells them.
-        let vague = picture.sessions.iter().map(|session| &session.id).filter(|id| self.vague.contains(id));
-        self.untold = vague.cloned().collect();
-        self.strangers.extend(self.untold.iter().filter(|id| !self.seen.contains_key(id)).cloned());
+        let vague = || picture.sessions.iter().filter(|session| self.vague.contains(&session.id));
+        self.untold = vague().map(|session| session.id.clone()).collect();
+        let is_first = |session: &&Session| is_new(session) || !self.seen.contains_key(&session.id);
+        self.strangers.extend(vague().filter(is_first).map(|session| session.id.clone()));
         if self.moved_at() > self.last_shown.map(|(_, at)| at) {
             self.move_told_at = Some(picture.at);
         }
-        self.known = picture.sessions.iter().map(|session| session.id.clone()).collect();
         self.last_shown = Some((picture.shown_s, picture.at));
     }
 
@@ -366,30 +373,6 @@ impl Book {
                 Some(place) => picture.sessions[place] = look.session,
                 None => picture.sessions.push(look.session),
             }
-        }
-    }
-
-    /// Whose token it is; `None` where this iLO never gave it to us.
-    pub(super) fn owner_of(&self, token: &[u8]) -> Option<SessionId> {
-        let owns = |ours: &Ours| ours.token.as_ref().is_some_and(|own| own.as_bytes() == token);
-        self.ours.iter().find(|(_, ours)| owns(ours)).map(|(id, _)| id.clone())
-    }
-
-    /// Whether a session of ours is asked for under the name that its login gave it.
-    pub(super) fn is_door(&self, ours: &SessionId, asked: &SessionId) -> bool {
-        ours == asked || self.ours.get(ours).is_some_and(|ours| ours.misnamed.as_deref() == Some(asked.as_str()))
-    }
-
-    /// Logins that nobody knows the end of can't be proven to be ours any more.
-    pub(super) fn lose_proofs(&mut self) {
-        self.ours.values_mut().filter(|ours| ours.is_excused).for_each(|ours| ours.is_unprovable = true);
-    }
-
-    pub(super) fn excuse_all(&mut self) {
-        for ours in self.ours.values_mut() {
-            ours.is_excused = true;
-            // A login that was answered explains nobody but whom its token shows, and that is lost now.
-            ours.is_unprovable |= ours.misnamed.is_some();
         }
     }
 }

@@ -111,6 +111,8 @@ impl Oracle {
             // A place that became free is asked for within half a minute.
             || within(book.refused_full, 60)
             || if calm == Calm::Short { logins >= 2 || lost >= 2 } else { lost >= 3 }
+            // Where both clocks were set by the same while no daemon ran, it waits once more when that time comes again.
+            || lost >= 2 && book.clock_set.is_some() && book.host_set.is_some()
             || within(book.forbidden, NO_END_S + if calm == Calm::Short { self.a_full_table_s(site) } else { 0 })
             || self.passwords.may_wait(now, group, self.name_of(number), every * 2 + Duration::from_secs(60))
     }

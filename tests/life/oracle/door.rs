@@ -9,7 +9,7 @@ use ilo_reaper::state::{Memory, Span};
 use ilo_sim::{Moment, Session, SessionId};
 
 use super::Oracle;
-use super::book::{LostLogin, Ours};
+use super::book::{Book, LostLogin, Ours};
 use crate::script::{ConfigScript, host};
 use crate::world::{ACCOUNTS, Site};
 
@@ -65,6 +65,33 @@ impl Passwords {
     }
 }
 
+impl Book {
+    /// Whose token it is; `None` where this iLO never gave it to us.
+    pub(super) fn owner_of(&self, token: &[u8]) -> Option<SessionId> {
+        let owns = |ours: &Ours| ours.token.as_ref().is_some_and(|own| own.as_bytes() == token);
+        self.ours.iter().find(|(_, ours)| owns(ours)).map(|(id, _)| id.clone())
+    }
+
+    /// Whether a session of ours is asked for under the name that its login gave it.
+    pub(super) fn is_door(&self, ours: &SessionId, asked: &SessionId) -> bool {
+        ours == asked || self.ours.get(ours).is_some_and(|ours| ours.misnamed.as_deref() == Some(asked.as_str()))
+    }
+
+    /// Logins that nobody knows the end of can't be proven to be ours any more.
+    pub(super) fn lose_proofs(&mut self) {
+        let is_open = |ours: &&mut Ours| ours.is_excused || ours.is_named_once;
+        self.ours.values_mut().filter(is_open).for_each(|ours| ours.is_unprovable = true);
+    }
+
+    pub(super) fn excuse_all(&mut self) {
+        for ours in self.ours.values_mut() {
+            ours.is_excused = true;
+            // A login that was answered explains nobody but whom its token shows, and that is lost now.
+            ours.is_unprovable |= ours.misnamed.is_some();
+        }
+    }
+}
+
 impl Oracle {
     /// A login leaves the host.
     pub(super) fn logs_in(&mut self, now: Moment, number: usize, site: &Site, body: &Bytes) {
@@ -116,6 +143,7 @@ impl Oracle {
             is_excused: true,
             is_unprovable: is_in_doubt,
             misnamed: None,
+            is_named_once: false,
             hidden_since: None,
         };
         self.books[number].ours.insert(id.clone(), ours);
@@ -172,6 +200,7 @@ impl Oracle {
             for (id, ours) in book.ours.iter_mut().filter(|(_, ours)| ours.token.as_deref() == token) {
                 ours.misnamed = (named != Some(id.as_str())).then(|| named.unwrap_or_default().to_owned());
                 ours.is_excused &= ours.misnamed.is_some();
+                ours.is_named_once = ours.misnamed.is_some() || !body.contains(id.as_str());
             }
             let held: Vec<SessionId> = self
                 .ours_alive(now, number, site)

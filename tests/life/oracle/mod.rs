@@ -217,11 +217,11 @@ impl Oracle {
 
     /// The host slept: a login that was on its way happened when nobody could know.
     pub(crate) fn slept(&mut self, now: Moment, slept: Duration) {
-        self.slept_at = Some(now);
+        self.slept_at = self.slept_at.max(Some(now));
         // A wait of the daemon's goes on where it was.
         self.books.iter_mut().filter_map(|book| book.forbidden.as_mut()).for_each(|at| *at = *at + slept);
         // What ran before is no longer ago for whoever slept.
-        self.unsettled = now;
+        self.unsettled = self.unsettled.max(now);
     }
 
     /// The host's clock is set. To a daemon that starts after it, that looks like a jump of every iLO's clock.

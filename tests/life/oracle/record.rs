@@ -7,7 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 use ilo_reaper::event::Event;
-use ilo_reaper::state::{Memory, Record, RecordId, Settled};
+use ilo_reaper::state::{Known, Memory, Record, RecordId, Settled};
+use ilo_reaper::time::Timestamp;
 use ilo_sim::{Moment, SessionId};
 
 use super::Oracle;
@@ -126,10 +127,12 @@ impl Records {
     }
 
     /// What its clock showed when the state was last told who was on there, and who was.
-    pub(super) fn last_look(&self, host: &str) -> Option<(i64, BTreeSet<String>)> {
+    pub(super) fn last_look(&self, host: &str) -> Option<(i64, BTreeMap<String, Option<i64>>)> {
         let is_there = |memory: &&Memory| memory.place.as_ref().is_some_and(|place| place.host == host);
         let memory = self.memories.values().find(is_there)?;
-        Some((memory.looked_at?.unix_s(), memory.known.iter().map(|known| known.session.to_string()).collect()))
+        let login_s = |known: &Known| known.login.map(Timestamp::unix_s);
+        let known = memory.known.iter().map(|known| (known.session.to_string(), login_s(known))).collect();
+        Some((memory.looked_at?.unix_s(), known))
     }
 
     /// Whether the state remembers a session there as one of another clock.
@@ -160,7 +163,8 @@ impl Records {
         if let Some(sent) = sent {
             (sent.answer, sent.is_clear, sent.is_forbidden) = (Some(status), is_clear, is_forbidden);
         }
-        let written = self.written.iter_mut().find(|written| written.id == record);
+        // A kill before its commit gives a number again.
+        let written = self.written.iter_mut().rev().find(|written| written.id == record);
         if let Some(written) = written {
             written.answer = Some(status);
         }

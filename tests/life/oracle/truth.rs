@@ -312,7 +312,7 @@ pub(super) struct Duty<'a> {
 }
 
 impl Duty<'_> {
-    /// How many of the same client were used later, beyond any doubt and for long enough.
+    /// How many of the same client were used later, beyond doubt and for long enough.
     fn surely_later(&self) -> usize {
         let is_later = |other: &&Session| {
             other.owner.eq_ignore_ascii_case(&self.session.owner)
@@ -326,7 +326,7 @@ impl Duty<'_> {
     }
 }
 
-/// The number of the rule by which a session must be gone, beyond any doubt.
+/// The rule by which a session must be gone, beyond any doubt.
 pub(super) fn must_go(duty: &Duty<'_>, group: &GroupScript) -> Option<usize> {
     let Duty { picture, session, .. } = *duty;
     let case = Case {
@@ -374,6 +374,7 @@ pub(super) fn must_go(duty: &Duty<'_>, group: &GroupScript) -> Option<usize> {
                 && other.origin == session.origin
                 && same_kind(&other.tag, &session.tag)
                 && other.login.since(session.access) > Duration::from_secs(2)
+                && picture.at.since(other.login) > duty.margin
                 && !duty.doubtful.contains(&other.id)
         };
         let is_inside = is_inside(session.origin);
@@ -383,8 +384,7 @@ pub(super) fn must_go(duty: &Duty<'_>, group: &GroupScript) -> Option<usize> {
             && asked.age_s.is_none_or(|age_s| all_times && case.age() >= Duration::from_secs(age_s) + duty.margin)
             && (!asked.never_used || all_times && session.access == session.login)
             && (!asked.superseded || all_times && picture.sessions.iter().any(|other| superseded(&other)));
-        let waited = picture.at.since(session.login) > duty.margin;
-        if proven && waited {
+        if proven && picture.at.since(session.login) > duty.margin {
             return Some(number);
         }
     }
