@@ -24,14 +24,22 @@ const ASTRAY_MAX_S: u64 = 15;
 /// A change of the clock that is a jump: more than it may have drifted since what is remembered, two readings in
 /// whole seconds, and the time that the slower of both answers was on its way: each of them shows too little by that
 /// at most. A rule may ask for half a minute of idleness, so a jump of that size must not go unseen.
-fn jump_tolerance_s(readings: &Readings<'_>) -> u64 {
-    let on_its_way_s = whole_seconds(readings.answer_took).max(readings.last_took_s);
+fn jump_tolerance_s(readings: &Readings<'_>, last_took_s: u64) -> u64 {
+    let on_its_way_s = whole_seconds(readings.answer_took).max(last_took_s);
     let astray_s = (readings.last_ago.as_secs() / SECOND_IN).min(ASTRAY_MAX_S);
     (DRIFT_S + 1).saturating_add(on_its_way_s.max(astray_s))
 }
 
+/// An answer that came within this tells the time as well as any.
+const TELLS_TIME: Duration = Duration::from_secs(1);
+
+/// How long an answer was asked for, where that matters.
+pub(super) fn long_on_its_way_s(took: Duration) -> u64 {
+    if took <= TELLS_TIME { 0 } else { whole_seconds(took) }
+}
+
 /// Rounded up.
-pub(super) fn whole_seconds(span: Duration) -> u64 {
+fn whole_seconds(span: Duration) -> u64 {
     u64::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u64::MAX)
 }
 
@@ -51,8 +59,8 @@ pub(super) struct Readings<'a> {
     pub(super) last_ago: Duration,
     /// A clock of the host's that nobody sets, when the answer came.
     pub(super) host_up: Duration,
-    /// The iLO's clock less that one, at the last answer of this run that told it.
-    pub(super) last_on_up_s: Option<i64>,
+    /// How its clock went against that one, in this run.
+    pub(super) last_pace: Option<Pace>,
     /// The session we hold, as the answer shows it: it was used for this very request.
     pub(super) held: Option<&'a Session>,
     /// Everybody else.
@@ -65,14 +73,30 @@ pub(super) struct Readings<'a> {
     pub(super) poll_every: Duration,
 }
 
+/// An iLO's clock against one of the host's that nobody sets. Where that one goes on, so does this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pace {
+    /// The iLO's clock less the other.
+    pub(super) ahead_s: i64,
+    /// How long the answer took that told it; nothing where it took no time that matters.
+    pub(super) took_s: u64,
+}
+
+impl Pace {
+    /// Whether an answer that was longer on its way tells the same.
+    pub(super) fn explains(self, told: Self) -> bool {
+        told.took_s > self.took_s && told.ahead_s.abs_diff(self.ahead_s) <= DRIFT_S.saturating_add(told.took_s)
+    }
+}
+
 /// The judgement.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Judgement {
     pub(super) clock: Clock,
     /// Its clock less the host's now.
     pub(super) offset_s: Option<i64>,
-    /// Its clock less the one of the host's that nobody sets, where the answer tells it.
-    pub(super) on_up_s: Option<i64>,
+    /// How its clock goes against the one of the host's that nobody sets, where the answer tells it.
+    pub(super) pace: Option<Pace>,
     /// The clock jumped since the last visit: whoever is on now is suspect from now on.
     pub(super) jumped: bool,
 }
@@ -80,23 +104,24 @@ pub(super) struct Judgement {
 pub(super) fn judge(readings: &Readings<'_>) -> Judgement {
     let Some(date) = readings.date else {
         let clock = Clock::Contradictory(String::from("the answer has no date"));
-        return Judgement { clock, offset_s: readings.last_offset_s, on_up_s: None, jumped: false };
+        return Judgement { clock, offset_s: readings.last_offset_s, pace: None, jumped: false };
     };
     let offset_s = date.unix_s().saturating_sub(readings.host_now.unix_s());
-    let on_up_s = date.unix_s().saturating_sub_unsigned(readings.host_up.as_secs());
+    let ahead_s = date.unix_s().saturating_sub_unsigned(readings.host_up.as_secs());
+    let pace = Pace { ahead_s, took_s: long_on_its_way_s(readings.answer_took) };
     // Between two runs the host's clock is all there is to compare with.
-    let jump_s = match (readings.last_on_up_s, readings.last_offset_s) {
-        (_, None) => 0,
-        (Some(last), Some(_)) => on_up_s.abs_diff(last),
-        (None, Some(last)) => offset_s.abs_diff(last),
+    let (jump_s, last_took_s) = match (readings.last_pace, readings.last_offset_s) {
+        (_, None) => (0, 0),
+        (Some(last), Some(_)) => (ahead_s.abs_diff(last.ahead_s), last.took_s),
+        (None, Some(last)) => (offset_s.abs_diff(last), readings.last_took_s),
     };
-    let jumped = jump_s > jump_tolerance_s(readings);
+    let jumped = jump_s > jump_tolerance_s(readings, last_took_s);
     let clock = if jumped {
         Clock::Contradictory(format!("the clock jumped by {jump_s} s since the last visit"))
     } else {
         contradiction(readings, date).map_or(Clock::Sound(date), Clock::Contradictory)
     };
-    Judgement { clock, offset_s: Some(offset_s), on_up_s: Some(on_up_s), jumped }
+    Judgement { clock, offset_s: Some(offset_s), pace: Some(pace), jumped }
 }
 
 fn contradiction(readings: &Readings<'_>, date: Timestamp) -> Option<String> {
@@ -153,7 +178,7 @@ mod tests {
             last_took_s: 0,
             last_ago: Duration::ZERO,
             host_up: Duration::ZERO,
-            last_on_up_s: None,
+            last_pace: None,
             held: Some(&session("own", -3600, own_access_s)),
             others: std::slice::from_ref(other),
             told_our_use: true,
@@ -198,7 +223,7 @@ mod tests {
                     last_took_s,
                     last_ago: Duration::ZERO,
                     host_up: Duration::ZERO,
-                    last_on_up_s: None,
+                    last_pace: None,
                     held: Some(&session("own", -3600, 0)),
                     others: std::slice::from_ref(&other),
                     told_our_use: true,
@@ -214,7 +239,7 @@ mod tests {
     #[test]
     fn a_step_of_the_hosts_clock_is_no_jump_of_the_ilos_and_hides_none() {
         let other = session("a", -600, -300);
-        for (last_on_up_s, last_offset_s, jumped) in [
+        for (last_ahead_s, last_offset_s, jumped) in [
             (Some(NOW), Some(0), false),
             (Some(NOW), Some(-600), false),
             (Some(NOW), Some(86_400), false),
@@ -232,15 +257,15 @@ mod tests {
                 last_took_s: 0,
                 last_ago: Duration::ZERO,
                 host_up: Duration::from_secs(3600),
-                last_on_up_s,
+                last_pace: last_ahead_s.map(|ahead_s| Pace { ahead_s, took_s: 0 }),
                 held: None,
                 others: std::slice::from_ref(&other),
                 told_our_use: false,
                 suspects: &[],
                 poll_every: Duration::from_secs(60),
             });
-            assert_eq!(judgement.jumped, jumped, "{last_on_up_s:?} {last_offset_s:?}");
-            assert_eq!((judgement.offset_s, judgement.on_up_s), (Some(0), Some(NOW)));
+            assert_eq!(judgement.jumped, jumped, "{last_ahead_s:?} {last_offset_s:?}");
+            assert_eq!((judgement.offset_s, judgement.pace), (Some(0), Some(Pace { ahead_s: NOW, took_s: 0 })));
         }
     }
 
@@ -269,7 +294,7 @@ mod tests {
                 last_took_s: 0,
                 last_ago: Duration::ZERO,
                 host_up: Duration::ZERO,
-                last_on_up_s: None,
+                last_pace: None,
                 held: Some(&own),
                 others: &[other],
                 told_our_use,
@@ -301,7 +326,7 @@ mod tests {
             last_took_s: 0,
             last_ago: Duration::ZERO,
             host_up: Duration::ZERO,
-            last_on_up_s: None,
+            last_pace: None,
             held: None,
             others: &[],
             told_our_use: false,

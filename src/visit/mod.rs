@@ -113,9 +113,8 @@ pub struct Notes {
     witness: Witness,
     /// Sessions whose holding back by a cap is on record already.
     held_back: BTreeSet<SessionId>,
-    /// The iLO's clock less [`HostClock::up`] at the last answer that told it well, in seconds. It changes only where the iLO's
-    /// clock is set.
-    on_up_s: Option<i64>,
+    /// How its clock goes against [`HostClock::up`]. It changes only where the iLO's clock is set.
+    pace: Option<clock::Pace>,
     /// The iLO's date at the last look, sound or not, whole or not; reckoned where it told none.
     date: Option<Timestamp>,
     /// The last look at the whole table that had a date.

@@ -15,9 +15,6 @@ use crate::time::{HostMoment, Timestamp};
 /// How soon after a refused login the entries in a table tell its limit. Later, too many may have ended.
 const REFUSAL_TELLS: Duration = Duration::from_secs(120);
 
-/// The host's clock is compared with that of an answer that came within this.
-const TELLS_TIME: Duration = Duration::from_secs(1);
-
 /// For so long the host may sleep while an answer is on its way.
 const NAP: Duration = Duration::from_secs(2);
 
@@ -32,11 +29,6 @@ pub(super) struct Answered {
 
 /// The most members that are asked for one by one, where an iLO does not expand.
 const LINKS_MAX: usize = 64;
-
-/// How long an answer was asked for, where that matters.
-fn long_on_its_way_s(answered: &Answered) -> u64 {
-    if answered.took <= TELLS_TIME { 0 } else { clock::whole_seconds(answered.took) }
-}
 
 /// Why what looks whole does not prove that we are told all. Our own session proves it, but not while its name may be
 /// somebody else's.
@@ -94,7 +86,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
                 self.remember_who_is_to_come(until, &sessions);
             }
         }
-        self.learn_pace(&judgement, &answered);
+        self.learn_pace(&judgement);
         let clock = judgement.clock.clone();
         // Where it tells none, it is what its clock shows if it went on.
         let reckoned = |offset_s: i64| Timestamp::from_unix_s(answered.host_now.unix_s().saturating_add(offset_s));
@@ -145,7 +137,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             self.learn_offset(&judgement, answered);
         }
         self.learn_jump(&judgement, answered);
-        self.learn_pace(&judgement, answered);
+        self.learn_pace(&judgement);
     }
 
     /// An answer that the host slept for is of before that or of after it, and nobody can tell the time by it.
@@ -221,7 +213,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             last_took_s: self.memory.offset_took_s,
             last_ago: self.last_look_ago(answered),
             host_up: answered.host_up,
-            last_on_up_s: self.notes.on_up_s,
+            last_pace: self.notes.pace,
             held: own,
             others: sessions,
             told_our_use: own.is_some_and(|own| self.notes.witness.tells_use(&own.id)),
@@ -275,26 +267,24 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     /// An answer that was long on its way tells the offset badly; what is known better is kept, as long as it explains
     /// what is told.
     fn learn_offset(&mut self, judgement: &Judgement, answered: &Answered) {
-        let took_s = long_on_its_way_s(answered);
-        let by_s = |known: Option<i64>, told: Option<i64>| known.zip(told).map(|(known, told)| known.abs_diff(told));
-        let on_up_s = by_s(self.notes.on_up_s, judgement.on_up_s).unwrap_or_default();
-        let is_news = |offset_s: u64| match took_s.cmp(&self.memory.offset_took_s) {
+        let took_s = clock::long_on_its_way_s(answered.took);
+        let known = self.memory.clock_offset_s.zip(judgement.offset_s);
+        let is_news = |(known, told): (i64, i64)| match took_s.cmp(&self.memory.offset_took_s) {
             Ordering::Less => true,
-            Ordering::Equal => offset_s.max(on_up_s) > clock::DRIFT_S,
+            Ordering::Equal => known.abs_diff(told) > clock::DRIFT_S,
             // It drifted since then.
-            Ordering::Greater => offset_s.max(on_up_s) > clock::DRIFT_S.saturating_add(took_s),
+            Ordering::Greater => known.abs_diff(told) > clock::DRIFT_S.saturating_add(took_s),
         };
-        if self.jumped || by_s(self.memory.clock_offset_s, judgement.offset_s).is_none_or(is_news) {
+        if self.jumped || known.is_none_or(is_news) {
             (self.memory.clock_offset_s, self.memory.offset_took_s) = (judgement.offset_s, took_s);
         }
     }
 
-    /// How it goes against a clock that nobody sets, in this run: what was told last, but for an answer that was longer on
-    /// its way than the one that is kept.
-    fn learn_pace(&mut self, judgement: &Judgement, answered: &Answered) {
-        let is_as_good = long_on_its_way_s(answered) <= self.memory.offset_took_s;
-        if is_as_good || self.notes.on_up_s.is_none() {
-            self.notes.on_up_s = judgement.on_up_s.or(self.notes.on_up_s);
+    /// The same of how it goes against a clock that nobody sets: but what drifts adds up, so the last good answer counts.
+    fn learn_pace(&mut self, judgement: &Judgement) {
+        let Some(told) = judgement.pace else { return };
+        if judgement.jumped || self.notes.pace.is_none_or(|known| !known.explains(told)) {
+            self.notes.pace = Some(told);
         }
     }
 
@@ -302,7 +292,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     fn learn_jump(&mut self, judgement: &Judgement, answered: &Answered) {
         if judgement.jumped {
             self.memory.jumped_to_s = judgement.offset_s;
-            self.memory.offset_took_s = long_on_its_way_s(answered);
+            self.memory.offset_took_s = clock::long_on_its_way_s(answered.took);
         }
     }
 

@@ -97,8 +97,8 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let is_first = self.notes.witness.looked_at().is_none();
         let known = self.memory.known.iter().find(|known| is_first && known.may_be(session));
         let used = session.access.zip(known.and_then(|known| known.access)).filter(|(now, then)| now != then);
-        let is_before = |looked_at: Timestamp| used.is_some_and(|(now, _)| now.plus(READINGS) < looked_at);
-        self.memory.looked_at.is_some_and(is_before)
+        let is_before = |last_look: Timestamp| used.is_some_and(|(now, _)| now.plus(READINGS) < last_look);
+        self.last_look_of_before().is_some_and(is_before)
     }
 
     /// The same, where only a part of the table is told: whoever is known from the last whole one is so still.

@@ -16,7 +16,7 @@ use crate::harness::{OURS, Running, US, World, other_credential, story};
 
 const SESSIONS: &str = "/redfish/v1/SessionService/Sessions/";
 
-fn lose_login() -> Fault {
+pub(crate) fn lose_login() -> Fault {
     Fault { on: Matcher::new(http::Method::POST, SESSIONS), what: FaultKind::LoseReply }
 }
 

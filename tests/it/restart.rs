@@ -351,3 +351,27 @@ fn an_id_that_is_given_again_while_we_are_down_is_somebody_new() {
         world.stop(running).await;
     });
 }
+
+/// Who is used while a clock is behind and nobody looks seems to have been used before a kill, after it was last written down
+/// who is on.
+#[test]
+fn a_kill_before_a_look_was_written_down_does_not_make_a_use_old() {
+    story(|| async {
+        let mut world = idle_rule(600);
+        let live = world.leaked("r1", "alice", 0);
+        let running = world.start();
+        world.pass(595).await;
+        world.kill(running).await;
+        world.pass(700).await;
+        world.sky.ilo("r1").set_clock_offset(-900);
+        let now = world.sky.now();
+        world.sky.ilo("r1").touch(&live, now);
+        world.sky.ilo("r1").set_clock_offset(0);
+        let running = world.start();
+        world.pass(590).await;
+        assert!(world.lives("r1", &live), "{}", world.story());
+        world.pass(200).await;
+        assert!(!world.lives("r1", &live), "standing still counts: {}", world.story());
+        world.stop(running).await;
+    });
+}

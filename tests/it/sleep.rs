@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ilo_sim::SessionSpec;
 
+use crate::door::lose_login;
 use crate::harness::{SCRIPT, World, rule, story};
 use crate::stale::idle_rule;
 
@@ -216,6 +217,27 @@ fn a_part_of_the_table_tells_how_a_clock_goes() {
         world.host_ahead_s.fetch_add(3600, Ordering::Relaxed);
         world.pass(180).await;
         assert!(world.lives("r1", &live), "{}", world.story());
+        world.stop(running).await;
+    });
+}
+
+/// After a restart the first answer may be long on its way. The next one is in time, and that is no jump: a login whose
+/// reply was lost in between is known by its time.
+#[test]
+fn an_answer_in_time_after_a_slow_first_one_is_no_jump() {
+    story(|| async {
+        let mut world = World::of(&["r1"]);
+        world.settings.poll.every = Duration::from_secs(10);
+        let running = world.start();
+        world.pass(130).await;
+        world.stop(running).await;
+        let mut is_first = true;
+        world.after(move |_, _| Duration::from_secs(if std::mem::replace(&mut is_first, false) { 14 } else { 0 }));
+        world.sky.ilo("r1").inject(lose_login());
+        let running = world.start();
+        world.pass(300).await;
+        assert_eq!(world.logins("r1"), 3, "{}", world.story());
+        assert_eq!(world.ours("r1"), 1, "{}", world.story());
         world.stop(running).await;
     });
 }

@@ -108,6 +108,8 @@ pub(super) struct Book {
     known: BTreeSet<(SessionId, Moment)>,
     /// Those who logged in while a clock stood elsewhere and nobody looked: their times look sound.
     pub(super) unknowable: BTreeSet<SessionId>,
+    /// Those who logged in when a login of ours may have, as the state had it when they were told.
+    pub(super) intended: BTreeSet<SessionId>,
     /// By how much its clock was set in steps that two readings in whole seconds do not tell.
     pub(super) drift_s: u64,
     /// Whoever looks as if it had logged in by another clock: a whole table left it out once and tells it again, or it
@@ -251,6 +253,10 @@ impl Book {
 
     /// The daemon is told who is on; where only links, it asks for each one next.
     pub(super) fn sees(&mut self, picture: Picture, host_ahead_s: i64) {
+        let shown_s = |session: &Session| session.login_shown.epoch_s();
+        let may_be =
+            |session: &&Session| self.intents.iter().any(|(from, to)| (*from..=*to).contains(&shown_s(session)));
+        self.intended.extend(picture.sessions.iter().filter(may_be).map(|session| session.id.clone()));
         if picture.is_vague {
             self.vague.extend(picture.sessions.iter().map(|session| session.id.clone()));
         }

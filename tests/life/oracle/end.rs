@@ -62,10 +62,11 @@ impl Oracle {
             };
             book.lost_logins.iter().any(within)
         };
-        // Only a login that was written down, and whose end nobody knows, explains one.
+        // Only a login that was written down, and whose end nobody knows, explains one; it is known by id from then on.
         let is_intended = |told: &Session| {
             let shown_s = told.login_shown.epoch_s() + site.script.date_ahead_s;
-            book.intents.iter().any(|(from_s, to_s)| (*from_s..=*to_s).contains(&shown_s))
+            let is_in = |(from_s, to_s): &(i64, i64)| (*from_s..=*to_s).contains(&shown_s);
+            book.intended.contains(id) || book.intents.iter().any(is_in)
         };
         let is_explained = |told: &Session| {
             let near = |ours: &Ours| ours.is_excused && ours.login.0.abs_diff(told.login.0) / 1000 <= LOST_LOGIN_S;
