@@ -21,13 +21,14 @@ const SECOND_IN: u64 = 50_000;
 /// The most that it is taken to have gone wrong while nobody looked.
 const ASTRAY_MAX_S: u64 = 15;
 
-/// A change of the clock that is a jump: more than it may have drifted since what is remembered, two readings in
-/// whole seconds, and the time that the slower of both answers was on its way: each of them shows too little by that
-/// at most. A rule may ask for half a minute of idleness, so a jump of that size must not go unseen.
-fn jump_tolerance_s(readings: &Readings<'_>, last_took_s: u64) -> u64 {
-    let on_its_way_s = whole_seconds(readings.answer_took).max(last_took_s);
+/// Whether a change of the clock is a jump: more than it may have drifted since what is remembered, two readings in whole
+/// seconds, and the time that an answer was on its way. Each shows too little by that at most: this one as if the clock had
+/// gone back, and the last one as if it had gone forward. A rule may ask for half a minute of idleness, so a jump of that
+/// size must not go unseen.
+fn is_jump(readings: &Readings<'_>, changed_s: i64, last_took_s: u64) -> bool {
+    let on_its_way_s = if changed_s < 0 { whole_seconds(readings.answer_took) } else { last_took_s.max(1) };
     let astray_s = (readings.last_ago.as_secs() / SECOND_IN).min(ASTRAY_MAX_S);
-    (DRIFT_S + 1).saturating_add(on_its_way_s.max(astray_s))
+    changed_s.unsigned_abs() > (DRIFT_S + 1).saturating_add(on_its_way_s.max(astray_s))
 }
 
 /// An answer that came within this tells the time as well as any.
@@ -87,6 +88,12 @@ impl Pace {
     pub(super) fn explains(self, told: Self) -> bool {
         told.took_s > self.took_s && told.ahead_s.abs_diff(self.ahead_s) <= DRIFT_S.saturating_add(told.took_s)
     }
+
+    /// The same as the host's other clock has it, which the iLO's is ahead of by `offset_s`.
+    pub(super) fn by_host(offset_s: i64, took_s: u64, host_now: Timestamp, host_up: Duration) -> Self {
+        let ahead_s = host_now.unix_s().saturating_add(offset_s).saturating_sub_unsigned(host_up.as_secs());
+        Self { ahead_s, took_s }
+    }
 }
 
 /// The judgement.
@@ -110,14 +117,14 @@ pub(super) fn judge(readings: &Readings<'_>) -> Judgement {
     let ahead_s = date.unix_s().saturating_sub_unsigned(readings.host_up.as_secs());
     let pace = Pace { ahead_s, took_s: long_on_its_way_s(readings.answer_took) };
     // Between two runs the host's clock is all there is to compare with.
-    let (jump_s, last_took_s) = match (readings.last_pace, readings.last_offset_s) {
+    let (changed_s, last_took_s) = match (readings.last_pace, readings.last_offset_s) {
         (_, None) => (0, 0),
-        (Some(last), Some(_)) => (ahead_s.abs_diff(last.ahead_s), last.took_s),
-        (None, Some(last)) => (offset_s.abs_diff(last), readings.last_took_s),
+        (Some(last), Some(_)) => (ahead_s.saturating_sub(last.ahead_s), last.took_s),
+        (None, Some(last)) => (offset_s.saturating_sub(last), readings.last_took_s),
     };
-    let jumped = jump_s > jump_tolerance_s(readings, last_took_s);
+    let jumped = is_jump(readings, changed_s, last_took_s);
     let clock = if jumped {
-        Clock::Contradictory(format!("the clock jumped by {jump_s} s since the last visit"))
+        Clock::Contradictory(format!("the clock jumped by {} s since the last visit", changed_s.unsigned_abs()))
     } else {
         contradiction(readings, date).map_or(Clock::Sound(date), Clock::Contradictory)
     };
@@ -205,33 +212,36 @@ mod tests {
     #[test]
     fn the_slower_of_two_answers_tells_how_much_is_no_jump() {
         let other = session("a", -600, -300);
-        for (answer_took_s, last_took_s, by_s, jumped) in [
+        for (answer_took_s, last_took_s, changed_s, jumped) in [
+            (0, 0, 4, false),
+            (0, 0, 5, true),
             (0, 8, 11, false),
             (0, 8, 12, true),
-            (8, 0, 11, false),
-            (8, 0, 12, true),
-            (8, 8, 11, false),
-            (8, 8, 12, true),
+            (0, 8, -3, false),
+            (0, 8, -4, true),
+            (8, 0, -11, false),
+            (8, 0, -12, true),
+            (8, 0, 4, false),
+            (8, 0, 5, true),
             (15, 15, 30, true),
+            (15, 15, -30, true),
         ] {
-            for last_offset_s in [by_s, -by_s] {
-                let judgement = judge(&Readings {
-                    date: Some(Timestamp::from_unix_s(NOW)),
-                    host_now: Timestamp::from_unix_s(NOW),
-                    answer_took: Duration::from_secs(answer_took_s),
-                    last_offset_s: Some(last_offset_s),
-                    last_took_s,
-                    last_ago: Duration::ZERO,
-                    host_up: Duration::ZERO,
-                    last_pace: None,
-                    held: Some(&session("own", -3600, 0)),
-                    others: std::slice::from_ref(&other),
-                    told_our_use: true,
-                    suspects: &[],
-                    poll_every: Duration::from_secs(60),
-                });
-                assert_eq!(judgement.jumped, jumped, "{answer_took_s} {last_took_s} {last_offset_s}");
-            }
+            let judgement = judge(&Readings {
+                date: Some(Timestamp::from_unix_s(NOW)),
+                host_now: Timestamp::from_unix_s(NOW),
+                answer_took: Duration::from_secs(answer_took_s),
+                last_offset_s: Some(-changed_s),
+                last_took_s,
+                last_ago: Duration::ZERO,
+                host_up: Duration::ZERO,
+                last_pace: None,
+                held: Some(&session("own", -3600, 0)),
+                others: std::slice::from_ref(&other),
+                told_our_use: true,
+                suspects: &[],
+                poll_every: Duration::from_secs(60),
+            });
+            assert_eq!(judgement.jumped, jumped, "{answer_took_s} {last_took_s} {changed_s}");
         }
     }
 

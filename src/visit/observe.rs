@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use super::clock::{self, Judgement, Readings};
+use super::clock::{self, Judgement, Pace, Readings};
 use super::suspects::Look;
 use super::{VisitError, Visitor};
 use crate::policy;
@@ -86,7 +86,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
                 self.remember_who_is_to_come(until, &sessions);
             }
         }
-        self.learn_pace(&judgement);
+        self.learn_pace(&judgement, &answered);
         let clock = judgement.clock.clone();
         // Where it tells none, it is what its clock shows if it went on.
         let reckoned = |offset_s: i64| Timestamp::from_unix_s(answered.host_now.unix_s().saturating_add(offset_s));
@@ -137,7 +137,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
             self.learn_offset(&judgement, answered);
         }
         self.learn_jump(&judgement, answered);
-        self.learn_pace(&judgement);
+        self.learn_pace(&judgement, answered);
     }
 
     /// An answer that the host slept for is of before that or of after it, and nobody can tell the time by it.
@@ -281,11 +281,13 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
     }
 
     /// The same of how it goes against a clock that nobody sets: but what drifts adds up, so the last good answer counts.
-    fn learn_pace(&mut self, judgement: &Judgement) {
+    fn learn_pace(&mut self, judgement: &Judgement, answered: &Answered) {
         let Some(told) = judgement.pace else { return };
-        if judgement.jumped || self.notes.pace.is_none_or(|known| !known.explains(told)) {
-            self.notes.pace = Some(told);
-        }
+        let Answered { host_now, host_up, .. } = *answered;
+        let took_s = self.memory.offset_took_s;
+        let of_before = || Some(Pace::by_host(self.memory.told_offset_s()?, took_s, host_now, host_up));
+        let known = self.notes.pace.or_else(of_before).filter(|known| !judgement.jumped && known.explains(told));
+        self.notes.pace = Some(known.unwrap_or(told));
     }
 
     /// Keeps that the clock jumped until it is seen who is on, also over a restart.

@@ -241,3 +241,31 @@ fn an_answer_in_time_after_a_slow_first_one_is_no_jump() {
         world.stop(running).await;
     });
 }
+
+/// A clock that was set forward while nobody ran is seen by the first answer that is in time, also where a slow one came
+/// before it: whoever was used a minute ago is not idle for longer.
+#[test]
+fn a_slow_first_answer_hides_no_jump_from_the_next() {
+    story(|| async {
+        let mut world = idle_rule(100);
+        world.settings.poll.every = Duration::from_secs(10);
+        let running = world.start();
+        world.pass(100).await;
+        let live = world.leaked("r1", "alice", 0);
+        world.pass(30).await;
+        world.stop(running).await;
+        let now = world.sky.now();
+        world.sky.ilo("r1").touch(&live, now);
+        world.sky.ilo("r1").set_clock_offset(28);
+        let mut is_first = true;
+        world.after(move |_, _| Duration::from_secs(if std::mem::replace(&mut is_first, false) { 14 } else { 0 }));
+        let running = world.start();
+        let mut idle_s = 0;
+        while world.lives("r1", &live) && idle_s < 600 {
+            world.pass(1).await;
+            idle_s += 1;
+        }
+        assert!((100..600).contains(&idle_s), "{idle_s}: {}", world.story());
+        world.stop(running).await;
+    });
+}

@@ -114,7 +114,7 @@ fn past(story: &Story, id: &SessionId) -> Past {
     }
     let pauses = moves.windows(2).map(|pair| match (pair[0].access_s, pair[1].access_s) {
         (Some(before_s), Some(access_s)) if pair[1].is_sound && before_s <= access_s => access_s - before_s,
-        (Some(before_s), Some(access_s)) if !pair[1].is_sound && access_s - before_s <= 86_400 => {
+        (Some(before_s), Some(access_s)) if !pair[1].is_sound && access_s - before_s <= 7 * 86_400 => {
             (access_s - before_s).max(pair[1].at_s - pair[0].not_before_s)
         }
         _ => pair[1].at_s - pair[0].not_before_s,
