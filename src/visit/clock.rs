@@ -31,6 +31,12 @@ fn is_jump(readings: &Readings<'_>, changed_s: i64, last_took_s: u64) -> bool {
     changed_s.unsigned_abs() > (DRIFT_S + 1).saturating_add(on_its_way_s.max(astray_s))
 }
 
+/// Whether a change of the clock is one that an answer shows which was on its way for `took_s`, and no drift.
+pub(super) fn is_slow_reading(changed_s: i64, took_s: u64) -> bool {
+    let allowed_s = if changed_s < 0 { DRIFT_S.saturating_add(took_s) } else { DRIFT_S };
+    changed_s.unsigned_abs() <= allowed_s
+}
+
 /// An answer that came within this tells the time as well as any.
 const TELLS_TIME: Duration = Duration::from_secs(1);
 
@@ -86,7 +92,7 @@ pub(super) struct Pace {
 impl Pace {
     /// Whether an answer that was longer on its way tells the same.
     pub(super) fn explains(self, told: Self) -> bool {
-        told.took_s > self.took_s && told.ahead_s.abs_diff(self.ahead_s) <= DRIFT_S.saturating_add(told.took_s)
+        told.took_s > self.took_s && is_slow_reading(told.ahead_s.saturating_sub(self.ahead_s), told.took_s)
     }
 
     /// The same as the host's other clock has it, which the iLO's is ahead of by `offset_s`.

@@ -272,8 +272,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
         let is_news = |(known, told): (i64, i64)| match took_s.cmp(&self.memory.offset_took_s) {
             Ordering::Less => true,
             Ordering::Equal => known.abs_diff(told) > clock::DRIFT_S,
-            // It drifted since then.
-            Ordering::Greater => known.abs_diff(told) > clock::DRIFT_S.saturating_add(took_s),
+            Ordering::Greater => !clock::is_slow_reading(told.saturating_sub(known), took_s),
         };
         if self.jumped || known.is_none_or(is_news) {
             (self.memory.clock_offset_s, self.memory.offset_took_s) = (judgement.offset_s, took_s);

@@ -58,6 +58,9 @@ pub(super) struct Ours {
     pub(super) hidden_since: Option<Moment>,
 }
 
+/// What an iLO's clock showed when it was last written down who was on, and when those had logged in and were used.
+pub(super) type LastLook = (i64, BTreeMap<String, (Option<i64>, Option<i64>)>);
+
 /// How long after it was sent a login may happen, on the iLO's clock, and one second more on both sides.
 pub(super) const LOST_LOGIN_S: u64 = 90;
 
@@ -118,11 +121,13 @@ pub(super) struct Book {
     /// The last stop wrote down whom it saw last.
     pub(super) was_left_in_order: bool,
     /// At a start after anything else: what the clock showed at the last look that was written down, and who was on then.
-    pub(super) looked_before: Option<(i64, BTreeMap<String, Option<i64>>)>,
+    pub(super) looked_before: Option<LastLook>,
     /// Who was told without some of its fields at last.
     untold: BTreeSet<SessionId>,
     /// When the daemon was first told who is on after its clock had moved.
     pub(super) move_told_at: Option<Moment>,
+    /// When the state kept last what was learned of it.
+    pub(super) written_at: Option<Moment>,
     /// It is told links, and asks for one by one.
     pub(super) is_told_links: bool,
     /// Links that are still to be asked for, and those that were.
@@ -193,6 +198,8 @@ impl Book {
             self.lose_proofs();
         }
         (self.is_new, self.has_left, self.first_told_at) = (true, false, None);
+        // What was not written is told anew.
+        self.move_told_at = self.move_told_at.filter(|told| self.written_at >= Some(*told));
         (self.under_way, self.rest_until, self.looked_at) = (0, None, None);
         self.is_clock_told &= self.is_clock_written;
         // To the next life those are as lost as any.
@@ -315,9 +322,14 @@ impl Book {
         }
         if let Some((looked_s, known)) = self.looked_before.take() {
             let is_stranger = |session: &&Session| {
-                let login_s = session.login_shown.epoch_s();
-                let is_known = known.get(session.id.as_str()) == Some(&Some(login_s));
-                (looked_s - 3..=looked_s + UNWRITTEN_S).contains(&login_s) && !is_known
+                let (login_s, access_s) = (session.login_shown.epoch_s(), session.access_shown.epoch_s());
+                match known.get(session.id.as_str()) {
+                    // Used in the time of which nothing is written.
+                    Some((Some(login), access)) if *login == login_s => {
+                        access.is_some_and(|access| access != access_s) && access_s < looked_s + UNWRITTEN_S
+                    }
+                    _ => (looked_s - 3..=looked_s + UNWRITTEN_S).contains(&login_s),
+                }
             };
             self.strangers.extend(picture.sessions.iter().filter(is_stranger).map(|session| session.id.clone()));
         }

@@ -12,7 +12,7 @@ use ilo_reaper::time::Timestamp;
 use ilo_sim::{Moment, SessionId};
 
 use super::Oracle;
-use super::book::LostLogin;
+use super::book::{LastLook, LostLogin};
 use crate::script::host;
 use crate::world::Site;
 
@@ -127,11 +127,11 @@ impl Records {
     }
 
     /// What its clock showed when the state was last told who was on there, and who was.
-    pub(super) fn last_look(&self, host: &str) -> Option<(i64, BTreeMap<String, Option<i64>>)> {
+    pub(super) fn last_look(&self, host: &str) -> Option<LastLook> {
         let is_there = |memory: &&Memory| memory.place.as_ref().is_some_and(|place| place.host == host);
         let memory = self.memories.values().find(is_there)?;
-        let login_s = |known: &Known| known.login.map(Timestamp::unix_s);
-        let known = memory.known.iter().map(|known| (known.session.to_string(), login_s(known))).collect();
+        let times = |known: &Known| (known.login.map(Timestamp::unix_s), known.access.map(Timestamp::unix_s));
+        let known = memory.known.iter().map(|known| (known.session.to_string(), times(known))).collect();
         Some((memory.looked_at?.unix_s(), known))
     }
 
@@ -243,6 +243,7 @@ impl Oracle {
         let number = (0..self.books.len()).find(|number| host(self.name_of(*number)) == name);
         if let Some(book) = number.map(|number| &mut self.books[number]) {
             book.is_clock_written |= book.is_clock_told;
+            book.written_at = Some(now);
             book.refused_logins.clear();
             if is_intended {
                 let (asked, waits) = (book.asked_root_at, Duration::from_secs(50));
