@@ -25,8 +25,8 @@ const INTENTS_WAIT_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How many intents are kept as proof.
 const INTENTS_MAX: usize = 8;
 
-/// How long after our patience ended an iLO may still do what it was asked; and how long writing an intent
-/// may take.
+/// How long after our patience ended an iLO may still do what it was asked; and how long writing an intent may take before
+/// that.
 const LATE_LOGIN: Duration = Duration::from_secs(5);
 
 /// Whether a session logged in just then.
@@ -297,7 +297,7 @@ impl<T: Transport, S: State> Visitor<'_, T, S> {
 
     /// Writes down that a login is about to be sent, and when it can happen on the iLO's clock.
     async fn intend(&mut self, now: Timestamp, delay: Duration) -> Result<(), VisitError> {
-        let late = self.settings.poll.exchange_timeout + delay + LATE_LOGIN;
+        let late = self.settings.poll.exchange_timeout + delay + LATE_LOGIN * 2;
         let from = Timestamp::from_unix_s(now.unix_s().saturating_sub(1));
         if self.memory.intents.len() >= INTENTS_MAX {
             self.memory.intents.remove(0);

@@ -77,6 +77,14 @@ impl Book {
         ours == asked || self.ours.get(ours).is_some_and(|ours| ours.misnamed.as_deref() == Some(asked.as_str()))
     }
 
+    /// The state has these logins when somebody is asked who is on. Where that is asked twice, it is one visit still.
+    pub(super) fn knows_intents(&mut self, now: Vec<(i64, i64)>, is_first: bool) {
+        if is_first {
+            self.intents.clear();
+        }
+        self.intents.extend(std::mem::replace(&mut self.intents_since, now));
+    }
+
     /// Logins that nobody knows the end of can't be proven to be ours any more.
     pub(super) fn lose_proofs(&mut self) {
         let is_open = |ours: &&mut Ours| ours.is_excused || ours.is_named_once;

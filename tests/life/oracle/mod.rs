@@ -41,7 +41,7 @@ use orders::Orders;
 use path::told_path;
 use record::Records;
 
-use crate::script::{ConfigScript, On, Script};
+use crate::script::{ConfigScript, On, Script, host};
 use crate::world::Site;
 
 /// A clean stop that takes so long may leave something undone.
@@ -140,14 +140,14 @@ impl Oracle {
         for (number, book) in self.books.iter_mut().enumerate() {
             book.forget();
             // What the state does not hold was lost by the life before.
-            let held = self.records.held_at(&crate::script::host(number));
+            let held = self.records.held_at(&host(number));
             let is_lost = |id: &SessionId| !held.iter().any(|held| held == id.as_str());
             book.ours.iter_mut().for_each(|(id, ours)| ours.is_excused |= is_lost(id));
             let is_in_order = std::mem::take(&mut book.was_left_in_order);
-            book.looked_before = self.records.last_look(&crate::script::host(number)).filter(|_| !is_in_order);
+            book.looked_before = self.records.last_look(&host(number)).filter(|_| !is_in_order);
         }
         for number in 0..self.books.len() {
-            let open = self.records.intents_at(&crate::script::host(number)).len();
+            let open = self.records.intents_at(&host(number)).len();
             self.books[number].unsent_logins = open.saturating_sub(self.truly_lost(number));
         }
         self.passwords = Passwords::default();
@@ -188,7 +188,7 @@ impl Oracle {
     /// An iLO's clock is set, or the iLO replaced: a login that nobody knows the end of can't be proven any more.
     pub(crate) fn clock_set(&mut self, now: Moment, number: usize, step_s: i64) {
         let is_known = if self.is_mixed_up() {
-            self.records.knows_clock(&crate::script::host(number))
+            self.records.knows_clock(&host(number))
         } else {
             self.books[number].is_clock_written
         };
@@ -275,12 +275,13 @@ impl Oracle {
             On::Login => self.logs_in(now, number, site, request.body()),
             On::Delete => self.ends(now, number, site, &id, acting.as_ref()),
             On::Member if is_door => self.looks_at_door(now, number, site, &id),
+            On::Root => self.books[number].intents_since.extend(self.records.intents_at(&host(number))),
             On::Collection => {
                 self.counts.visits += u64::from(wishes || !has_wished);
                 self.books[number].visit_begins();
                 self.books[number].asking = acting;
-                let intents = self.records.intents_at(&crate::script::host(number));
-                self.books[number].intents = std::mem::replace(&mut self.books[number].intents_since, intents);
+                let intents = self.records.intents_at(&host(number));
+                self.books[number].knows_intents(intents, wishes || !has_wished);
                 self.records.visit_begins(number).into_iter().for_each(|what| self.breaks("I12", what));
             }
             _ => {}
